@@ -1,0 +1,1 @@
+"""How a process reports: structured logs without customer content, and metrics."""
