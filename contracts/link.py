@@ -5,8 +5,12 @@ A session is opened by ingest under a `handle`, a number of ingest's choice that
 Positions are samples since t0 (`contracts.audio`).
 
 The websocket itself is the heartbeat: a ping each `HEARTBEAT_S`; a peer silent for `DEAD_AFTER_S` is dead.
+It runs over TLS 1.3 with an external pre-shared key (RFC 8446, 2.2: mutual authentication, forward secrecy,
+no certificates). Client contexts keep `verify_mode=CERT_REQUIRED` with no authorities loaded, so that a server
+that offers a certificate in place of the key is refused.
 """
 
+import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +30,14 @@ HEARTBEAT_S = 1.0
 DEAD_AFTER_S = 2.5
 MAX_FRAME_BYTES = 1 << 20
 """Of any frame; audio of many sessions is split over several."""
+
+PSK_IDENTITY = "connect-transcription-link-1"
+
+
+def pre_shared_key(link_secret: str) -> bytes:
+    """The 32-byte TLS key that both ends derive from the one secret (which must be random, >= 32 characters)."""
+    return hashlib.sha256(f"{PSK_IDENTITY}\0{link_secret}".encode()).digest()
+
 
 type Handle = Annotated[int, Field(ge=0, lt=1 << 32)]
 

@@ -2,8 +2,8 @@
 
 The store is one DynamoDB table with the string keys `pk` and `sk`. A model travels as JSON in the
 attribute `body`; `expires_at` (epoch seconds) is the table's TTL attribute. Records are contiguous in `n`
-from 1 and are written with `attribute_not_exists(pk)`: whoever finds its `n` taken by another writer has lost the
-session.
+from 1 and are written with `attribute_not_exists(pk)`: whoever finds its `n` taken by another writer has
+lost the session.
 """
 
 from enum import StrEnum
