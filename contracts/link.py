@@ -6,8 +6,8 @@ Positions are samples since t0 (`contracts.audio`).
 
 The websocket itself is the heartbeat: a ping each `HEARTBEAT_S`; a peer silent for `DEAD_AFTER_S` is dead.
 It runs over TLS 1.3 with an external pre-shared key (RFC 8446, 2.2: mutual authentication, forward secrecy,
-no certificates). Client contexts keep `verify_mode=CERT_REQUIRED` with no authorities loaded, so that a server
-that offers a certificate in place of the key is refused.
+no certificates). Client contexts keep `verify_mode=CERT_REQUIRED` with no authorities loaded, so that a
+server that offers a certificate in place of the key is refused.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ PSK_IDENTITY = "connect-transcription-link-1"
 
 
 def pre_shared_key(link_secret: str) -> bytes:
-    """The 32-byte TLS key that both ends derive from the one secret (which must be random, >= 32 characters)."""
+    """The 32-byte TLS key that both ends derive from the one random secret (32 characters or more)."""
     return hashlib.sha256(f"{PSK_IDENTITY}\0{link_secret}".encode()).digest()
 
 
