@@ -1,0 +1,69 @@
+# Every target sets up what it needs by itself (see tools/setup); `make` alone lists them.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs lock clean setup \
+        check-format check-lint check-types check-imports check-docs check-locks check-repository
+
+# The environment is .venv's alone, and neither pyright nor its Node is fetched from anywhere: the locked
+# packages bring both.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYRIGHT_PYTHON_FORCE_VERSION PYRIGHT_PYTHON_NODE_VERSION
+export PYRIGHT_PYTHON_GLOBAL_NODE := 0
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+python := .venv/bin/python
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | awk -F ': *' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+demo: setup  ## play two sample calls and watch them become words (own audio: AUDIO=path/to/stereo.wav)
+	@$(python) -m demo $${AUDIO:+"$$AUDIO"}
+
+test: setup  ## run every test: unit, integration, system (some of them: ARGS="-k timeline")
+	@$(python) -m pytest $(ARGS)
+
+check: check-format check-lint check-types check-imports check-docs check-locks check-repository  ## run what CI checks beside the tests
+
+format: setup  ## format the code and apply the linter's safe fixes
+	@$(python) -m ruff format .
+	@$(python) -m ruff check --fix .
+
+docs: setup  ## write the generated documents anew
+	@$(python) -m contracts.schema
+
+lock:  ## lock requirements/*.in, keeping the versions that are locked (newest ones: UPGRADE=1)
+	@tools/lock $(if $(UPGRADE),--upgrade)
+
+clean:  ## remove everything that the other targets made
+	@rm -rf .venv .tools .demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@tools/setup
+
+check-format: setup
+	@echo "format: ruff"
+	@$(python) -m ruff format --check --quiet .
+
+check-lint: setup
+	@echo "lint: ruff"
+	@$(python) -m ruff check --quiet .
+
+check-types: setup
+	@echo "types: pyright"
+	@$(python) -m pyright
+
+check-imports: setup
+	@echo "imports: import-linter"
+	@.venv/bin/lint-imports --no-logo
+
+check-docs: setup
+	@echo "generated documents"
+	@$(python) -m contracts.schema --check
+
+check-locks: setup
+	@echo "locked requirements"
+	@$(python) -m tools.locks
+
+check-repository: setup
+	@echo "repository"
+	@$(python) -m tools.repository
