@@ -13,4 +13,4 @@ SessionId = NewType("SessionId", str)
 class Contract(BaseModel):
     """Frozen; unknown fields are ignored, so that neighbours one version apart work together."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
