@@ -45,7 +45,12 @@ FRAMES_FROM_TRANSCRIBE: tuple[type[BaseModel], ...] = (
     link.ClosedSession,
     link.Draining,
 )
-STORED: tuple[type[BaseModel], ...] = (session.SessionHeader, session.SessionState, session.DeliveryMark)
+STORED: tuple[type[BaseModel], ...] = (
+    session.SessionHeader,
+    session.ContactSession,
+    session.SessionState,
+    session.DeliveryMark,
+)
 QUEUED: tuple[type[BaseModel], ...] = (queue.SessionRequestMessage, queue.TranscriptMessage)
 
 type Schema = dict[str, JsonValue]

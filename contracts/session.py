@@ -77,6 +77,15 @@ class SessionHeader(Contract):
     context: CallContext = CallContext()
 
 
+class ContactSession(Contract):
+    """Entry of a contact's index; written with the header, in one transaction."""
+
+    version: Literal[1] = 1
+    contact_id: ContactId
+    session_id: SessionId
+    requested_at_ms: NonNegative
+
+
 class Pause(Contract):
     """A stretch of media time whose audio is never sent to Deepgram."""
 
