@@ -13,7 +13,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 python := .venv/bin/python
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | awk -F ': *' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@awk -F ':[^#]*## *' '/^[a-z]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' Makefile
 
 demo: setup  ## play two sample calls and watch them become words (own audio: AUDIO=path/to/stereo.wav)
 	@$(python) -m demo $${AUDIO:+"$$AUDIO"}
