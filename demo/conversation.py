@@ -1,6 +1,6 @@
-"""What a callback receiver makes of Deepgram's messages: one call's lines, interim text replaced by final text.
+"""What a receiver makes of Deepgram's messages: one call's lines, interim text replaced by final text.
 
-Pure. The messages are Deepgram's own (`Results` and others); times in seconds since the session's first sample.
+Pure. The messages are Deepgram's own (`Results` and others); seconds count from the session's first sample.
 """
 
 from collections.abc import Mapping
