@@ -10,7 +10,7 @@ from emulators.kvs.account import Account
 from emulators.kvs.errors import AwsError
 from emulators.kvs.faults import Fault
 from emulators.kvs.stream import ContactRecord, Stream
-from emulators.kvs.streams import StreamBusyError
+from emulators.kvs.streams import StreamBusy
 
 MAX_MESSAGE_BYTES = 1 << 20
 POLICY_VIOLATION = 1008
@@ -76,7 +76,7 @@ class _Admin:
         try:
             wish = uplink.Open.model_validate_json(await websocket.receive_str())
             stream, record = self._account.open_contact(wish)
-        except (TypeError, ValidationError, StreamBusyError, AwsError) as error:
+        except (TypeError, ValidationError, StreamBusy, AwsError) as error:
             await websocket.close(code=POLICY_VIOLATION, message=str(error).encode()[:120])
             return websocket
         try:
@@ -98,7 +98,7 @@ class _Admin:
                 return
             try:
                 blocks = uplink.decode(message.data)
-            except uplink.MalformedBlocksError as error:
+            except uplink.MalformedBlocks as error:
                 await websocket.close(code=POLICY_VIOLATION, message=str(error).encode()[:120])
                 return
             self._account.push(stream, record, blocks)

@@ -56,7 +56,7 @@ class _StartSelector(_Input):
 
         Raises:
             AwsError: the selector's own field is missing.
-            FragmentNotFoundError: the named fragment is not known.
+            FragmentNotFound: the named fragment is not known.
         """
         match self.kind:
             case "NOW":
@@ -165,7 +165,7 @@ class _Api:
             response.enable_chunked_encoding()
             try:
                 start = wanted.start_selector.start(stream)
-            except selectors.FragmentNotFoundError:
+            except selectors.FragmentNotFound:
                 await response.prepare(request)
                 await get_media.write_error(response, 4000)
                 return response

@@ -18,9 +18,9 @@ class Fault(BaseModel):
     """What shall go wrong.
 
     `drop` cuts the connections of open bodies, `end` ends them cleanly wherever they are, `error` ends them
-    with an error code in their tags; each strikes the bodies that are open, and the next `times` bodies as soon
-    as they have begun. `freeze` sends nothing for `seconds` and keeps connections open. `deny` refuses the next
-    `times` (at least one) calls of GetDataEndpoint and GetMedia with `error`.
+    with an error code in their tags; each strikes the bodies that are open, and the next `times` bodies as
+    soon as they have begun. `freeze` sends nothing for `seconds` and keeps connections open. `deny` refuses
+    the next `times` (at least one) calls of GetDataEndpoint and GetMedia with `error`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -49,7 +49,7 @@ class Containing:
 type Start = Above | Containing
 
 
-class FragmentNotFoundError(Exception):
+class FragmentNotFound(Exception):
     """The caller named a fragment that the stream does not know (4000)."""
 
 
@@ -68,11 +68,11 @@ def after_fragment(stream: Stream, number: str) -> Start:
     """The fragment after the named one, which may be the number that the next fragment will get.
 
     Raises:
-        FragmentNotFoundError: no such fragment is retained.
+        FragmentNotFound: no such fragment is retained.
     """
     for fragment in stream.fragments:
         if fragment.number == number:
             return Above(fragment.index)
     if number == stream.number(stream.last_index + 1):
         return Above(stream.last_index + 1)
-    raise FragmentNotFoundError(number)
+    raise FragmentNotFound(number)

@@ -8,7 +8,7 @@ from emulators.kvs.stream import ContactRecord, Retention, Stream
 from emulators.kvs.uplink import Open
 
 
-class StreamBusyError(Exception):
+class StreamBusy(Exception):
     """The stream that a producer asked for carries another contact."""
 
 
@@ -71,14 +71,14 @@ class Streams:
             token: makes the name of a new stream unique.
 
         Raises:
-            StreamBusyError: the named stream carries a contact.
+            StreamBusy: the named stream carries a contact.
             AwsError: no stream can be made.
         """
         stream = self._named(wish.stream_name, now_ms) or self._free(wish.prefix, now_ms)
         if stream is None:
             stream = self.create(f"{wish.prefix}-contact-{token}", now_ms=now_ms)
         if stream.audio is not None:
-            raise StreamBusyError(f"the stream {stream.name} carries contact {stream.audio.contact_id}")
+            raise StreamBusy(f"the stream {stream.name} carries contact {stream.audio.contact_id}")
         return stream, stream.open_contact(wish.contact_id, wish.instance_id, wish.shape, now_ms=now_ms)
 
     def expire(self, *, now_ms: int) -> None:

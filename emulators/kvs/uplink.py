@@ -60,7 +60,7 @@ class Opened(BaseModel):
     """The number that the contact's first fragment will have."""
 
 
-class MalformedBlocksError(ValueError):
+class MalformedBlocks(ValueError):
     """A binary message that is no sequence of blocks: the producer's fault."""
 
 
@@ -76,18 +76,19 @@ def decode(message: bytes) -> list[Block]:
     """The blocks of a binary message.
 
     Raises:
-        MalformedBlocksError: it ends inside a block or names an unknown lane.
+        MalformedBlocks: it ends inside a block or names an unknown lane.
     """
     blocks: list[Block] = []
     offset = 0
     while offset < len(message):
         if len(message) - offset < _HEADER.size:
-            raise MalformedBlocksError("the message ends inside a block's header")
-        lane, at_ms, size = _HEADER.unpack_from(message, offset)
+            raise MalformedBlocks("the message ends inside a block's header")
+        header: tuple[int, int, int] = _HEADER.unpack_from(message, offset)
+        lane, at_ms, size = header
         offset += _HEADER.size + size
         if offset > len(message):
-            raise MalformedBlocksError(f"a block of {size} bytes ends outside the message")
+            raise MalformedBlocks(f"a block of {size} bytes ends outside the message")
         if lane >= len(_LANES):
-            raise MalformedBlocksError(f"there is no lane {lane}")
+            raise MalformedBlocks(f"there is no lane {lane}")
         blocks.append(Block(_LANES[lane], at_ms, message[offset - size : offset]))
     return blocks
