@@ -1,0 +1,69 @@
+"""The session store, DynamoDB: where a session's header is written before anyone hears of the session."""
+
+import time
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contracts.model import Contract
+from contracts.session import ContactSession, SessionHeader, StoreKey, contact_session_key, header_key
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+CONFIG = Config(connect_timeout=0.5, read_timeout=1.0, retries={"mode": "standard", "total_max_attempts": 1})
+"""Of one attempt; all take about 3 s: Connect waits 8 s for the answer, and the bus may need 5."""
+SECONDS_PER_DAY = 86_400
+ATTEMPTS = 2
+"""A transaction may meet another one on the same items, as a retried invocation's does."""
+PAUSE_S = 0.1
+"""Between attempts."""
+
+
+class SessionStore:
+    """Writes headers; a header that is there already stays as it is."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, retention_days: int) -> None:
+        self._client = client
+        self._table = table
+        self._retention_s = retention_days * SECONDS_PER_DAY
+
+    def put(self, header: SessionHeader, entry: ContactSession) -> bool:
+        """After True the header and the contact's entry are durable; False: the store cannot be reached."""
+        expires_at = header.requested_at_ms // 1_000 + self._retention_s
+        items = [
+            self._item(header_key(header.session_id), header, expires_at),
+            self._item(contact_session_key(entry.contact_id, entry.session_id), entry, expires_at),
+        ]
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE_S)
+            if self._written(items):
+                return True
+        return False
+
+    def _item(self, key: StoreKey, model: Contract, expires_at: int) -> "TransactWriteItemTypeDef":
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {
+                    "pk": {"S": key.pk},
+                    "sk": {"S": key.sk},
+                    "body": {"S": model.model_dump_json()},
+                    "expires_at": {"N": str(expires_at)},
+                },
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+
+    def _written(self, items: "list[TransactWriteItemTypeDef]") -> bool:
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            reasons = cancelled.response.get("CancellationReasons", [])
+            return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+        except (ClientError, BotoCoreError):
+            return False
+        return True

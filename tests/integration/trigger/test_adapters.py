@@ -1,0 +1,153 @@
+"""The store and the bus when they fail: a real HTTP peer that answers as told."""
+
+import json
+import threading
+import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import override
+
+import boto3
+
+from contracts.events import SessionRequested
+from contracts.model import ContactId, SessionId
+from contracts.session import ContactSession, MediaStream, SessionHeader
+from services.trigger.adapters import event_bus, session_store
+from services.trigger.adapters.event_bus import EventBus
+from services.trigger.adapters.session_store import SessionStore
+
+MEDIA = MediaStream(stream_arn="arn", start_fragment_number="1", start_timestamp_ms=1)
+REQUESTED = SessionRequested(
+    event_id="s.requested",
+    session_id=SessionId("s"),
+    contact_id=ContactId("c"),
+    occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+    media=MEDIA,
+)
+HEADER = SessionHeader(
+    session_id=SessionId("s"),
+    contact_id=ContactId("c"),
+    requested_at_ms=1,
+    media=MEDIA,
+    deepgram_parameters=(),
+    callback=None,
+)
+ENTRY = ContactSession(contact_id=ContactId("c"), session_id=SessionId("s"), requested_at_ms=1)
+
+type Scripted = tuple[int, object] | None
+"""Status and JSON of an answer; None: never answers."""
+
+ACCEPTED: Scripted = (200, {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
+REFUSED_ENTRY: Scripted = (
+    200,
+    {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}]},
+)
+UNAVAILABLE: Scripted = (503, {"__type": "ServiceUnavailable"})
+
+
+class Peer:
+    """An AWS endpoint that gives the scripted answers in turn."""
+
+    def __init__(self, *answers: Scripted) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+        self.released = threading.Event()
+
+    @contextmanager
+    def serve(self) -> Generator[str]:
+        peer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                answer = peer.answers[peer.asked] if peer.asked < len(peer.answers) else None
+                peer.asked += 1
+                if answer is None:
+                    peer.released.wait(20)
+                    return
+                body = json.dumps(answer[1]).encode()
+                self.send_response(answer[0])
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            @override
+            def log_message(self, format: str, *args: object) -> None:
+                del format, args
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            self.released.set()
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def session() -> boto3.Session:
+    return boto3.Session("test", "test", region_name="us-east-1")
+
+
+def publishes(peer: Peer) -> bool:
+    with (
+        peer.serve() as url,
+        closing(session().client("events", endpoint_url=url, config=event_bus.CONFIG)) as client,
+    ):
+        return EventBus(client, "bus").publish(REQUESTED)
+
+
+def puts(peer: Peer) -> bool:
+    with (
+        peer.serve() as url,
+        closing(session().client("dynamodb", endpoint_url=url, config=session_store.CONFIG)) as client,
+    ):
+        return SessionStore(client, "table", 30).put(HEADER, ENTRY)
+
+
+def cancelled(*codes: str) -> Scripted:
+    return (
+        400,
+        {
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "CancellationReasons": [{"Code": code} for code in codes],
+        },
+    )
+
+
+def test_an_entry_that_failed_once_is_published_by_the_retry() -> None:
+    peer = Peer(REFUSED_ENTRY, ACCEPTED)
+    assert publishes(peer)
+    assert peer.asked == 2
+
+
+def test_an_entry_that_fails_twice_is_not_published() -> None:
+    peer = Peer(UNAVAILABLE, REFUSED_ENTRY, ACCEPTED)
+    assert not publishes(peer)
+    assert peer.asked == 2
+
+
+def test_a_bus_that_never_answers_is_given_up_within_five_seconds() -> None:
+    began = time.monotonic()
+    assert not publishes(Peer(None, None))
+    assert time.monotonic() - began < 5
+
+
+def test_a_header_that_is_there_already_counts_as_put() -> None:
+    assert puts(Peer(cancelled("ConditionalCheckFailed", "ConditionalCheckFailed")))
+
+
+def test_a_transaction_that_met_another_is_tried_again() -> None:
+    peer = Peer(cancelled("TransactionConflict", "None"), (200, {}))
+    assert puts(peer)
+    assert peer.asked == 2
+
+
+def test_a_store_that_never_answers_is_given_up_within_three_seconds() -> None:
+    began = time.monotonic()
+    assert not puts(Peer(None, None))
+    assert time.monotonic() - began < 3
