@@ -1,0 +1,149 @@
+"""Blocks to PCM through PyAV (FFmpeg): one canonical container per call, one push and one pull per block.
+
+The demuxer never sees the stream itself: Connect labels PCM as AAC and changes track numbers under way, which
+a long-lived container takes for the first fragment's and swaps the speakers. It gets a stream that is written
+here: two PCM tracks, one Cluster per block.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+
+from contracts.audio import MONO_SAMPLE_BYTES, SAMPLE_RATE_HZ, Channel
+from services.ingest.errors import UndecodableBlock
+from services.ingest.matroska import Id
+
+_OPTIONS: Final = {
+    # Measured: with the default of 5 MB the container waits for 5 s of audio; 0 would mean the default.
+    "probesize": "32",
+    "analyzeduration": "1",
+    # Bytes of the demuxer's seek index, which otherwise grows by 1 MB over a call.
+    "indexmem": "4096",
+}
+_AUDIO_TRACK: Final = 2
+_UNKNOWN_SIZE: Final = b"\x01" + b"\xff" * 7
+
+
+def _size(value: int) -> bytes:
+    return struct.pack(">Q", 1 << 56 | value)
+
+
+def _element(element: Id, body: bytes) -> bytes:
+    return _id(element) + _size(len(body)) + body
+
+
+def _id(element: int) -> bytes:
+    return element.to_bytes((element.bit_length() + 7) // 8)
+
+
+def _unsigned(element: int, value: int) -> bytes:
+    return _id(element) + _size(4) + struct.pack(">I", value)
+
+
+def _raw(element: int, body: bytes) -> bytes:
+    return _id(element) + _size(len(body)) + body
+
+
+def _track(number: int) -> bytes:
+    audio = b"".join(
+        (
+            _raw(0xB5, struct.pack(">d", SAMPLE_RATE_HZ)),  # SamplingFrequency
+            _unsigned(0x9F, 1),  # Channels
+            _unsigned(0x6264, 8 * MONO_SAMPLE_BYTES),  # BitDepth
+        )
+    )
+    return _element(Id.TRACK_ENTRY, b"".join((
+        _unsigned(Id.TRACK_NUMBER, number),
+        _unsigned(0x73C5, number),  # TrackUID
+        _unsigned(0x83, _AUDIO_TRACK),  # TrackType
+        _unsigned(0x9C, 0),  # FlagLacing
+        _raw(0x86, b"A_PCM/INT/LIT"),  # CodecID
+        _raw(0xE1, audio),  # Audio
+    )))  # fmt: skip
+
+
+_HEAD: Final = b"".join((
+    _element(Id.EBML, b"".join((
+        _unsigned(0x4286, 1),  # EBMLVersion
+        _unsigned(0x42F7, 1),  # EBMLReadVersion
+        _unsigned(0x42F2, 4),  # EBMLMaxIDLength
+        _unsigned(0x42F3, 8),  # EBMLMaxSizeLength
+        _raw(0x4282, b"matroska"),  # DocType
+        _unsigned(0x4287, 4),  # DocTypeVersion
+        _unsigned(0x4285, 2),  # DocTypeReadVersion
+    ))),
+    _id(Id.SEGMENT), _UNKNOWN_SIZE,
+    _element(Id.INFO, _unsigned(Id.TIMECODE_SCALE, 1_000_000)),
+    _element(Id.TRACKS, b"".join(_track(channel + 1) for channel in Channel)),
+))  # fmt: skip
+
+_BLOCK_HEAD: Final = struct.Struct(">B h B")
+_TIMECODE: Final = _unsigned(Id.TIMECODE, 0)
+_KEYFRAME: Final = 0x80
+_HEAD_BYTES: Final = _BLOCK_HEAD.size
+
+
+def _cluster(channel: Channel, payload: bytes) -> bytes:
+    """A Cluster with one SimpleBlock; all times are 0: the blocks' own are kept beside the container."""
+    size = _HEAD_BYTES + len(payload)
+    return b"".join((
+        b"\x1f\x43\xb6\x75", _size(len(_TIMECODE) + 9 + size), _TIMECODE,
+        b"\xa3", _size(size), _BLOCK_HEAD.pack(0x81 + channel, 0, _KEYFRAME), payload,
+    ))  # fmt: skip
+
+
+class _Pushed:
+    """The file that the container reads.
+
+    A `read(n)` that gave more than n bytes would end the process; one that gives none ends the container.
+    """
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self) -> None:
+        self._bytes = b""
+
+    def push(self, data: bytes) -> None:
+        self._bytes += data
+
+    def read(self, size: int) -> bytes:
+        data = self._bytes
+        self._bytes = data[size:]
+        return data[:size]
+
+
+class PcmDecoder:
+    """Decodes the blocks of one call. After an `UndecodableBlock` it is used up."""
+
+    def __init__(self) -> None:
+        self._pushed = _Pushed()
+        self._pushed.push(_HEAD)
+        self._container: InputContainer | None = None
+        self._packets: Iterator[Packet[AudioStream]] = iter(())
+
+    def decode(self, channel: Channel, payload: bytes) -> bytes:
+        """PCM (s16le, 8 kHz, mono) of one block; `payload` holds at least one whole sample, and no half.
+
+        Raises:
+            UndecodableBlock: nothing, or something else than the block's length came out.
+        """
+        self._pushed.push(_cluster(channel, payload))
+        try:
+            if self._container is None:
+                self._container = av.open(self._pushed, mode="r", format="matroska", options=_OPTIONS)
+                self._packets = self._container.demux(*self._container.streams.audio)
+            frames = next(self._packets).decode()
+        except (FFmpegError, StopIteration) as error:
+            msg = f"{len(payload)} bytes of {channel.speaker}"
+            raise UndecodableBlock(msg) from error
+        pcm = b"".join(bytes(frame.planes[0])[: frame.samples * MONO_SAMPLE_BYTES] for frame in frames)
+        if len(pcm) != len(payload):
+            msg = f"{len(pcm)} of {len(payload)} bytes of {channel.speaker}"
+            raise UndecodableBlock(msg)
+        return pcm

@@ -1,0 +1,56 @@
+"""Lease: a session's SQS message, and when its visibility is extended.
+
+Amazon SQS: a message stays invisible for at most 12 hours from its receipt, however often that is extended.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.events import SessionRequested
+
+VISIBILITY_S: Final = 60
+"""The request shows itself to others this long after the last sign of life."""
+EXTEND_EVERY_S: Final = 20.0
+"""Two extensions may fail."""
+HAND_OVER_AFTER_S: Final = 11.5 * 3600
+"""Then the session is released, and received anew by whoever has room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A received session request."""
+
+    detail: SessionRequested
+    message_id: str
+    receipt_handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Make the message invisible for `visibility_s` seconds from now on."""
+
+    visibility_s: int = VISIBILITY_S
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Release the session; its message cannot be kept invisible much longer."""
+
+
+class Lease:
+    """Of one message, received at `now`."""
+
+    def __init__(self, now: float) -> None:
+        self._received_at = now
+        self._extended_at = now
+        self._handed_over = False
+
+    def decide(self, now: float) -> Extend | HandOver | None:
+        """What is due; ask at least once per second."""
+        if now - self._received_at >= HAND_OVER_AFTER_S and not self._handed_over:
+            self._handed_over = True
+            return HandOver()
+        if now - self._extended_at >= EXTEND_EVERY_S:
+            self._extended_at = now
+            return Extend()
+        return None

@@ -1,0 +1,37 @@
+"""How long ingest waits for what."""
+
+from dataclasses import dataclass
+
+from contracts.audio import samples_of_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one session; the defaults are the settings' defaults."""
+
+    chunk_samples: int = samples_of_ms(100)
+    """Length of the chunks that go over the link."""
+    idle_silent_s: float = 10
+    """Without new audio, after silence on both lanes: the call is over."""
+    idle_s: float = 60
+    """Without new audio otherwise."""
+    transfer_grace_s: float = 2
+    """From another contact's audio until the end: time to learn that it belongs to the session."""
+    reading_patience_s: float = 600
+    """Of faults in a row; KVS without retention keeps audio for 5 minutes."""
+    drain_s: float = 15
+    """After the call's end is known, without any new audio."""
+    drained_s: float = 0.5
+    """Without new audio when the audio reaches the known end."""
+    peer_patience_s: float = 30
+    """Without a transcribe process that takes the session: the request goes back."""
+    peer_retry_s: float = 0.1
+    """Between two looks for one."""
+    answer_s: float = 10
+    """For `opened` or `refused`."""
+    closed_s: float = 180
+    """For `closed` after the end: the transcript's tail may need a replay."""
+    release_s: float = 5
+    """For `closed` after a release; the process has little time left."""
+    busy_s: int = 3
+    """A session of which another writer made progress is asked for again after this."""

@@ -1,0 +1,79 @@
+"""Remarks: what an operator should know of a call's audio, as log events, metrics and notices to the peer."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from contracts.audio import SAMPLES_PER_MS, Channel, samples_of_ms
+from contracts.link import Notice
+from contracts.metrics import AUDIO_WITHHELD, FRAGMENTS_SCANNED, MALFORMED_FRAGMENTS, ONE_SIDED_AUDIO
+from services.ingest.call_audio import InBandError, Malformed
+from services.ingest.commands import Command, Count, Log, Send
+from services.ingest.contact_gate import Withheld
+from services.ingest.fragment_scanner import BlockDropped, FragmentStarted
+from services.ingest.timeline import Hole, Skipped
+
+ONE_SIDED_AFTER_SAMPLES: Final = samples_of_ms(10_000)
+NOTED_HOLE_SAMPLES: Final = samples_of_ms(1_000)
+"""Holes from this on are told to the peer."""
+MAX_NOTED_HOLES: Final = 50
+"""Per claim; every hole is logged."""
+
+type Remarkable = FragmentStarted | Withheld | BlockDropped | Skipped | Hole | InBandError | Malformed
+
+
+class Remarks:
+    """Of one claim; `sides_known`: whether both sides were heard cannot be told from its audio alone."""
+
+    def __init__(self, handle: int, *, sides_known: bool) -> None:
+        self._handle = handle
+        self._sides_known = sides_known
+        self._noted_holes = 0
+
+    def of(self, heard: Remarkable) -> list[Command]:
+        """What is said of one thing that was heard."""
+        match heard:
+            case FragmentStarted():
+                return [Count(FRAGMENTS_SCANNED)]
+            case Withheld(size=size):
+                return [Count(AUDIO_WITHHELD, size)]
+            case BlockDropped(reason=reason, size=size):
+                return [Log("ingest.block_dropped", {"reason": reason, "size": size}, "warning")]
+            case Skipped(position=position, end=end):
+                return [Log("ingest.audio_skipped", {"from_samples": position, "to_samples": end}, "warning")]
+            case Hole():
+                return self._hole(heard)
+            case InBandError(code=code):
+                return [Log("ingest.stream_error", {"error_code": code}, "warning")]
+            case Malformed(error=error):
+                keys = {"reason": error.problem, "element": error.element, "offset": error.offset}
+                log = Log("ingest.fragment_malformed", {**keys, "size": error.size}, "warning")
+                return [log, Count(MALFORMED_FRAGMENTS)]
+
+    def of_sides(self, position: int, silent_channels: Iterable[Channel]) -> list[Command]:
+        """Once, when the audio reaches ten seconds: what is said of a side that was never heard."""
+        if self._sides_known or position < ONE_SIDED_AFTER_SAMPLES:
+            return []
+        self._sides_known = True
+        commands: list[Command] = []
+        for channel in silent_channels:
+            explanation = (
+                f"No audio of the {channel.speaker} in 10 s: the flow's Start media streaming block must "
+                "stream both directions."
+            )
+            log = Log("ingest.one_sided_audio", {"channel": channel.speaker}, "warning")
+            commands += [Count(ONE_SIDED_AUDIO), log, self._notice("one_sided_audio", explanation)]
+        return commands
+
+    def _hole(self, hole: Hole) -> list[Command]:
+        missing_ms = (hole.end - hole.position) // SAMPLES_PER_MS
+        speaker = hole.channel.speaker
+        keys = {"channel": speaker, "position_samples": hole.position, "missing_ms": missing_ms}
+        commands: list[Command] = [Log("ingest.fragment_gap", keys, "warning")]
+        if hole.end - hole.position >= NOTED_HOLE_SAMPLES and self._noted_holes < MAX_NOTED_HOLES:
+            self._noted_holes += 1
+            explanation = f"{missing_ms} ms of the {speaker} are missing from sample {hole.position} on."
+            commands.append(self._notice("audio_missing", explanation))
+        return commands
+
+    def _notice(self, code: str, explanation: str) -> Send:
+        return Send(Notice(handle=self._handle, code=code, explanation=explanation))
