@@ -62,7 +62,7 @@ class CodecRecogniser:
             self._next_interim = (self._position // self._interim + 1) * self._interim
             if self._position > self._start:
                 events.append(self._guess())
-        return Hearing(self._position, tuple(events))
+        return Hearing(self._position if speaking_since is None else speaking_since, tuple(events))
 
     def flush(self) -> Hearing:
         """Make all of it final, also half a word; see `Recogniser`."""

@@ -196,7 +196,7 @@ class Listen:
             elif event.is_final or self._query.interim_results:
                 commands.append(Send(self._results(channel, event, from_finalize=from_finalize)))
                 self._note(self._lanes[channel], event)
-        return commands + self._utterance_end(channel, hearing.position)
+        return commands + self._utterance_end(channel, hearing.known_until)
 
     def _results(self, channel: int, segment: Segment, *, from_finalize: bool) -> Message:
         return messages.results(
@@ -226,12 +226,12 @@ class Listen:
         if segment.is_final and segment.words:
             lane.last_word_end = segment.words[-1].end
 
-    def _utterance_end(self, channel: int, position: int) -> list[Command]:
+    def _utterance_end(self, channel: int, known_until: int) -> list[Command]:
         gap_ms, lane, query = self._query.utterance_end_ms, self._lanes[channel], self._query
         if gap_ms is None or lane.last_word_end is None or lane.guessing:
             return []
         end = lane.last_word_end
-        if position - end < gap_ms * query.sample_rate_hz // 1000:
+        if known_until - end < gap_ms * query.sample_rate_hz // 1000:
             return []
         lane.last_word_end = None
         return [

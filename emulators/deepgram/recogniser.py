@@ -46,9 +46,9 @@ type Event = Segment | SpeechStarted
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """A recogniser's answer: what it heard, and the sample up to which it has listened."""
+    """A recogniser's answer: what it heard, and the sample up to which it knows what was said."""
 
-    position: int
+    known_until: int
     events: tuple[Event, ...] = field(default=())
 
 
