@@ -1,0 +1,213 @@
+"""The shell that drives one session: waits for input or the deadline, and performs the commands."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import random
+from time import monotonic, time
+
+from contracts.events import Event
+from contracts.link import ClosedSession
+from contracts.queue import TranscriptMessage
+from contracts.session import LogRecord, SessionHeader
+from services.transcribe.adapters.batches import Batches
+from services.transcribe.adapters.deepgram import DeepgramConnection
+from services.transcribe.adapters.link import Link
+from services.transcribe.commands import (
+    Append,
+    Command,
+    Connect,
+    Count,
+    Disconnect,
+    Finish,
+    FreeRequest,
+    Observe,
+    PublishToBus,
+    PublishToQueue,
+    Report,
+    SendAudio,
+    SendFrame,
+    SendText,
+)
+from services.transcribe.deepgram_url import listen_url
+from services.transcribe.inputs import Attached, BusAnswered, Detached, Input, QueueAnswered
+from services.transcribe.instants import Instant
+from services.transcribe.ports import Answer, RequestLease, SessionStore
+from services.transcribe.session import Phase, Session
+from telemetry.log import logger
+from telemetry.metrics import Metrics
+
+ENVELOPE_BYTES = 1_000
+"""Of an entry, beside Deepgram's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What all sessions share."""
+
+    store: SessionStore
+    queue: Batches[TranscriptMessage]
+    bus: Batches[Event]
+    lease: RequestLease
+    metrics: Metrics
+    deepgram_api: str
+    deepgram_api_key: str
+
+
+class LiveSession:
+    """One session of this process; `run` is its life."""
+
+    def __init__(self, header: SessionHeader, message_id: str, session: Session, outside: Outside) -> None:
+        self.session_id = header.session_id
+        self.message_id = message_id
+        self.handle: int | None = None
+        self.link: Link | None = None
+        self._session = session
+        self._outside = outside
+        self._url = listen_url(outside.deepgram_api, header.deepgram_parameters)
+        self._inbox: deque[Input] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._deepgram: tuple[int, DeepgramConnection, asyncio.Task[None]] | None = None
+        self._finished = False
+        self._log = logger(session_id=header.session_id, contact_id=header.contact_id)
+
+    @property
+    def open_again(self) -> bool:
+        """Whether ingest may attach; else the session is being given up here."""
+        return self._session.phase in (Phase.LIVE, Phase.CONCLUDING)
+
+    def put(self, happened: Input) -> None:
+        """Something happened."""
+        self._inbox.append(happened)
+        self._wake()
+
+    def attach(self, link: Link, handle: int, receipt_handle: str) -> None:
+        """Serves `link` from now on; whoever was served before is told to leave."""
+        if self.link is not None and self.handle is not None and (self.link, self.handle) != (link, handle):
+            self.link.send(ClosedSession(handle=self.handle, disposition="leave", reason="opened_again"))
+        self.link, self.handle = link, handle
+        self.put(Attached(handle, receipt_handle))
+
+    def detach(self) -> None:
+        """The link is dead."""
+        self.link = self.handle = None
+        self.put(Detached())
+
+    async def run(self) -> None:
+        """Lives until the session is over for this process."""
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                while not self._finished:
+                    await self._wait()
+                    self._turn(tasks)
+            finally:
+                self._cut()
+
+    def _turn(self, tasks: asyncio.TaskGroup) -> None:
+        """Takes what is in the inbox, or does what is due."""
+        if not self._inbox:
+            self._perform(self._session.tick(_now(), random()), tasks)  # noqa: S311 -- spreads retries
+        while self._inbox:
+            happened = self._inbox.popleft()
+            self._perform(self._session.receive(happened, _now(), random()), tasks)  # noqa: S311
+
+    async def _wait(self) -> None:
+        """Returns when there is input, or at the deadline."""
+        if self._inbox:
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        deadline = self._session.deadline
+        timer = None if deadline is None else loop.call_later(max(0.0, deadline - monotonic()), self._wake)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _perform(self, commands: Sequence[Command], tasks: asyncio.TaskGroup) -> None:
+        for command in commands:
+            match command:
+                case SendAudio() | SendText() | Connect() | Disconnect():
+                    self._at_deepgram(command, tasks)
+                case SendFrame():
+                    if self.link is not None:
+                        self.link.send(command.frame)
+                case Append():
+                    tasks.create_task(self._append(command.record))
+                case PublishToQueue() | PublishToBus():
+                    self._publish(command)
+                case FreeRequest():
+                    tasks.create_task(self._outside.lease.free(command.receipt_handle))
+                case Count() | Observe() | Report():
+                    self._tell(command)
+                case Finish():
+                    self._finished = True
+
+    def _tell(self, command: Count | Observe | Report) -> None:
+        match command:
+            case Count():
+                self._outside.metrics.count(command.metric, command.amount)
+            case Observe():
+                self._outside.metrics.observe(command.metric, command.value)
+            case Report(level="warning"):
+                self._log.warning(command.event, **command.keys)
+            case Report():
+                self._log.info(command.event, **command.keys)
+
+    def _at_deepgram(
+        self, command: SendAudio | SendText | Connect | Disconnect, tasks: asyncio.TaskGroup
+    ) -> None:
+        match command:
+            case SendAudio():
+                self._to_deepgram(command.connection, command.pcm)
+            case SendText():
+                self._to_deepgram(command.connection, command.text)
+            case Connect():
+                self._connect(command.connection, tasks)
+            case Disconnect():
+                self._cut()
+
+    def _connect(self, number: int, tasks: asyncio.TaskGroup) -> None:
+        self._cut()
+        connection = DeepgramConnection(number, self._url, self._outside.deepgram_api_key, self.put)
+        self._deepgram = (number, connection, tasks.create_task(connection.run()))
+
+    def _to_deepgram(self, number: int, frame: str | bytes) -> None:
+        if self._deepgram is not None and self._deepgram[0] == number:
+            self._deepgram[1].send(frame)
+
+    def _cut(self) -> None:
+        if self._deepgram is not None:
+            self._deepgram[2].cancel()
+            self._deepgram = None
+
+    async def _append(self, record: LogRecord) -> None:
+        self.put(await self._outside.store.append(record))
+
+    def _publish(self, command: PublishToQueue | PublishToBus) -> None:
+        """What can never be accepted counts as accepted: it must not hold up what follows."""
+
+        def queued(answer: Answer) -> None:
+            self.put(QueueAnswered(answer.accepted or answer.rejected))
+
+        def put(answer: Answer) -> None:
+            self.put(BusAnswered(answer.accepted or answer.rejected))
+
+        match command:
+            case PublishToQueue():
+                size = 2 * len(command.message.message or "") + ENVELOPE_BYTES
+                self._outside.queue.submit(command.message, size, queued)
+            case PublishToBus():
+                size = len(command.event.model_dump_json())
+                self._outside.bus.submit(command.event, size, put)
+
+
+def _now() -> Instant:
+    return Instant(monotonic(), int(time() * 1000))

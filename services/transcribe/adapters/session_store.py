@@ -1,0 +1,132 @@
+"""The session store on DynamoDB: consistent reads, and appends that need their number to be free."""
+
+from collections.abc import AsyncIterator
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from contracts.model import SessionId
+from contracts.session import (
+    LOG_PREFIX,
+    LOG_RECORD,
+    LogRecord,
+    SessionHeader,
+    StoreKey,
+    header_key,
+    record_key,
+)
+from services.transcribe.errors import StoreUnavailable, UnreadableRecord
+from services.transcribe.inputs import Appended, AppendFailed, Found
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
+
+PAGE = 25
+"""Records of one query; most sessions need no second one."""
+MAX_TAIL = 2_000
+"""Records of a tail: more than an hour's that could not be announced."""
+_TAKEN = "ConditionalCheckFailedException"
+_DAY_S = 86_400
+
+
+class DynamoSessionStore:
+    """Reads and writes the table `table`; records expire after `retention_days`."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, retention_days: int) -> None:
+        self._client = client
+        self._table = table
+        self._retention_s = retention_days * _DAY_S
+
+    async def header(self, session_id: SessionId) -> SessionHeader | None:
+        """The session's header. Raises: StoreUnavailable, UnreadableRecord."""
+        body = await self._get(header_key(session_id))
+        try:
+            return None if body is None else SessionHeader.model_validate_json(body)
+        except ValidationError as error:
+            raise UnreadableRecord("header") from error
+
+    async def tail(self, session_id: SessionId) -> tuple[LogRecord, ...]:
+        """The newest records, ascending, from the last announced one on."""
+        newest_first: list[LogRecord] = []
+        try:
+            async for body in self._bodies(session_id):
+                newest_first.append(LOG_RECORD.validate_json(body))
+                announced = newest_first[0].state.announced
+                known = min(announced.queue_n, announced.bus_n)
+                if len(newest_first) > 1 and newest_first[-1].n <= known:
+                    break
+                if len(newest_first) >= MAX_TAIL:
+                    break
+        except ValidationError as error:
+            raise UnreadableRecord("log record") from error
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable("query") from error
+        return tuple(reversed(newest_first))
+
+    async def append(self, record: LogRecord) -> Appended | Found | AppendFailed:
+        """Writes the record if its number is free."""
+        key = record_key(record.session_id, record.n)
+        began = monotonic()
+        try:
+            await self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": key.pk},
+                    "sk": {"S": key.sk},
+                    "body": {"S": record.model_dump_json()},
+                    "expires_at": {"N": str(int(time()) + self._retention_s)},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            return await self._found(key) if code == _TAKEN else AppendFailed(code)
+        except BotoCoreError as error:
+            return AppendFailed(type(error).__name__)
+        return Appended((monotonic() - began) * 1000)
+
+    async def _found(self, key: StoreKey) -> Found | AppendFailed:
+        try:
+            body = await self._get(key)
+        except StoreUnavailable as error:
+            return AppendFailed(str(error))
+        try:
+            return Found(None if body is None else LOG_RECORD.validate_json(body))
+        except ValidationError:
+            return Found(None)  # written by a version that we do not know: not by us
+
+    async def _get(self, key: StoreKey) -> str | None:
+        try:
+            answer = await self._client.get_item(
+                TableName=self._table,
+                Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+                ConsistentRead=True,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable("get") from error
+        return answer.get("Item", {}).get("body", {}).get("S")
+
+    async def _bodies(self, session_id: SessionId) -> AsyncIterator[str]:
+        """Bodies of the session's records, newest first."""
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :log)",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": header_key(session_id).pk},
+                ":log": {"S": LOG_PREFIX},
+            },
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+            "Limit": PAGE,
+        }
+        while True:
+            answer = await self._client.query(**query)
+            for item in answer.get("Items", []):
+                yield item.get("body", {}).get("S", "")
+            more = answer.get("LastEvaluatedKey")
+            if not more:
+                return
+            query["ExclusiveStartKey"] = more

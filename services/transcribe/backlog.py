@@ -1,0 +1,118 @@
+"""Audio that is not final yet, by position, so that it can be sent again after Deepgram was lost.
+
+Pure and bounded by its owner through `trim`. Positions are samples per channel since t0.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.audio import CHANNELS, STEREO_SAMPLE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Audio without a hole; `pcm`: interleaved s16le, 8 kHz, 2 channels."""
+
+    position: int
+    pcm: bytes
+
+    @property
+    def samples(self) -> int:
+        """Length, per channel."""
+        return len(self.pcm) // STEREO_SAMPLE_BYTES
+
+    @property
+    def end(self) -> int:
+        """Position after the last sample."""
+        return self.position + self.samples
+
+
+class Backlog:
+    """The audio of [start, end), but for holes that nobody can fill."""
+
+    def __init__(self, position: int) -> None:
+        self._start = position
+        self._end = position
+        self._pieces: list[Piece] = []
+
+    @property
+    def start(self) -> int:
+        """Everything from here to `end` can be read again."""
+        return self._start
+
+    @property
+    def end(self) -> int:
+        """Position of the next sample to come."""
+        return self._end
+
+    def push(self, piece: Piece) -> None:
+        """Takes what follows at `end`; the part that is there already is cut.
+
+        Raises:
+            ValueError: the piece begins above `end`.
+        """
+        if piece.position > self._end:
+            raise ValueError(f"audio at {piece.position} does not follow {self._end}")
+        known = self._end - piece.position
+        if known >= piece.samples:
+            return
+        fresh = Piece(self._end, piece.pcm[known * STEREO_SAMPLE_BYTES :]) if known else piece
+        self._pieces.append(fresh)
+        self._end = fresh.end
+
+    def skip(self, position: int) -> None:
+        """There is no audio from `end` to `position`."""
+        self._end = max(self._end, position)
+
+    def trim(self, position: int) -> None:
+        """Forgets what lies before `position`; whole pieces only, so some of it may stay readable."""
+        gone = 0
+        for piece in self._pieces:
+            if piece.end > position:
+                break
+            gone += 1
+        del self._pieces[:gone]
+        first_kept = self._pieces[0].position if self._pieces else self._end
+        self._start = max(self._start, min(position, first_kept))
+
+    def reset(self, position: int) -> None:
+        """Forgets all; audio from `position` on is to come."""
+        self._pieces.clear()
+        self._start = self._end = position
+
+    def read(self, position: int, limit: int, covered: Sequence[int]) -> Piece | None:
+        """Up to `limit` samples without a hole, the first at or after `position`; None when there are none.
+
+        On a channel that is covered beyond `position` the samples before are zero: they were heard already.
+        """
+        at = bisect_right(self._pieces, position, key=lambda piece: piece.end)
+        parts: list[bytes] = []
+        first = end = 0
+        for piece in self._pieces[at:]:
+            if not parts:
+                first = end = max(position, piece.position)
+            elif piece.position != end:
+                break
+            wanted = limit - (end - first)
+            if wanted <= 0:
+                break
+            offset = (end - piece.position) * STEREO_SAMPLE_BYTES
+            part = piece.pcm[offset : offset + wanted * STEREO_SAMPLE_BYTES]
+            parts.append(part)
+            end += len(part) // STEREO_SAMPLE_BYTES
+        return Piece(first, silenced(b"".join(parts), first, covered)) if parts else None
+
+
+def silenced(pcm: bytes, position: int, covered: Sequence[int]) -> bytes:
+    """`pcm` (interleaved stereo s16le from `position` on) with each channel zero before its `covered`."""
+    length = len(pcm) // STEREO_SAMPLE_BYTES
+    counts = [max(0, min(covered[channel] - position, length)) for channel in range(CHANNELS)]
+    if not any(counts):
+        return pcm
+    buffer = bytearray(pcm)
+    for channel, count in enumerate(counts):
+        end = count * STEREO_SAMPLE_BYTES
+        buffer[2 * channel : end : STEREO_SAMPLE_BYTES] = bytes(count)
+        buffer[2 * channel + 1 : end : STEREO_SAMPLE_BYTES] = bytes(count)
+    return bytes(buffer)

@@ -1,0 +1,99 @@
+"""What happens to a session: the link, Deepgram, the store, the ways out."""
+
+from dataclasses import dataclass, field
+
+from contracts.link import Abort, AudioChunk, End, Gate, Notice, Release, Skip, Started
+from contracts.session import LogRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """ingest opened the session (again): over which handle, and how to free its request."""
+
+    handle: int
+    receipt_handle: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The link is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The process ends: give the session up for a successor."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeepgramOpened:
+    """The handshake succeeded."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeepgramRefused:
+    """The handshake failed; `status` None: there was no answer."""
+
+    connection: int
+    status: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeepgramMessage:
+    """One text message, as received."""
+
+    connection: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeepgramClosed:
+    """The connection is gone; 1006 when it broke."""
+
+    connection: int
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The record is durable."""
+
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The record's number is taken, by `record`."""
+
+    record: LogRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppendFailed:
+    """Not known whether the record is durable."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAnswered:
+    """The queue took the message; not `accepted`: try again."""
+
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BusAnswered:
+    """The bus took the event; not `accepted`: try again."""
+
+    accepted: bool
+
+
+type LinkInput = Attached | Detached | AudioChunk | Started | Gate | Skip | Notice | End | Abort | Release
+type DeepgramInput = DeepgramOpened | DeepgramRefused | DeepgramMessage | DeepgramClosed
+type Input = (
+    LinkInput | DeepgramInput | Draining | Appended | Found | AppendFailed | QueueAnswered | BusAnswered
+)

@@ -1,0 +1,63 @@
+"""What the service needs of the outside; the adapters are chosen in `service`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.events import Event
+from contracts.model import SessionId
+from contracts.queue import TranscriptMessage
+from contracts.session import LogRecord, SessionHeader
+from services.transcribe.inputs import Appended, AppendFailed, Found
+
+
+class SessionStore(Protocol):
+    """Headers and logs."""
+
+    async def header(self, session_id: SessionId) -> SessionHeader | None:
+        """The session's header, read consistently. Raises: StoreUnavailable, UnreadableRecord."""
+        ...
+
+    async def tail(self, session_id: SessionId) -> tuple[LogRecord, ...]:
+        """The newest records, ascending, from the last one that was announced on both ways (or the first).
+
+        Read consistently. Raises: StoreUnavailable, UnreadableRecord.
+        """
+        ...
+
+    async def append(self, record: LogRecord) -> Appended | Found | AppendFailed:
+        """Writes the record if its number is free."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one entry of a batch; `rejected`: it can never be accepted."""
+
+    accepted: bool
+    rejected: bool = False
+    reason: str = ""
+
+
+class TranscriptQueue(Protocol):
+    """The transcripts queue."""
+
+    async def send(self, messages: Sequence[TranscriptMessage]) -> list[Answer]:
+        """Sends at most ten messages of as many sessions; one answer each, in order."""
+        ...
+
+
+class EventBus(Protocol):
+    """The bus."""
+
+    async def put(self, events: Sequence[Event]) -> list[Answer]:
+        """Puts at most ten events; one answer each, in order."""
+        ...
+
+
+class RequestLease(Protocol):
+    """The session requests."""
+
+    async def free(self, receipt_handle: str) -> None:
+        """Makes the request visible at once; when that fails its visibility time-out does the same, later."""
+        ...

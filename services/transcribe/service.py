@@ -1,0 +1,103 @@
+"""Wires the adapters together and runs the process until SIGTERM."""
+
+import asyncio
+import secrets
+import signal
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from time import time
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+
+from contracts.events import Event
+from contracts.queue import TranscriptMessage
+from services.transcribe.adapters.batches import Batches
+from services.transcribe.adapters.event_bus import EventBridgeBus
+from services.transcribe.adapters.link import LinkServer
+from services.transcribe.adapters.live_session import Outside
+from services.transcribe.adapters.request_lease import SqsRequestLease
+from services.transcribe.adapters.session_store import DynamoSessionStore
+from services.transcribe.adapters.sessions import Sessions
+from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
+from services.transcribe.settings import Settings
+from telemetry.log import logger
+from telemetry.metrics import Metrics
+
+SERVICE = "transcribe"
+FLUSH_S = 10.0
+_AWS = AioConfig(
+    connect_timeout=2,
+    read_timeout=5,
+    max_pool_connections=64,
+    retries={"mode": "standard", "max_attempts": 2},
+)
+"""Short: a session retries by itself, and in between its order waits."""
+
+
+async def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then hands the sessions over."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as port:
+        logger().info("transcribe.ready", port=port)
+        await stop.wait()
+        logger().info("transcribe.draining")
+    logger().info("transcribe.stopped")
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncGenerator[int]:
+    """Serves while the context lasts; yields the link's port, and hands the sessions over at the end."""
+    metrics = Metrics(SERVICE)
+    process = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    aws = get_session()
+    async with (
+        aws.create_client("dynamodb", config=_AWS) as dynamodb,
+        aws.create_client("sqs", config=_AWS) as sqs,
+        aws.create_client("events", config=_AWS) as events,
+    ):
+        queue: Batches[TranscriptMessage] = Batches(
+            "queue", SqsTranscriptQueue(sqs, settings.transcripts_queue_url).send
+        )
+        bus: Batches[Event] = Batches("bus", EventBridgeBus(events, settings.event_bus_name).put)
+        outside = Outside(
+            store=DynamoSessionStore(dynamodb, settings.sessions_table, settings.retention_days),
+            queue=queue,
+            bus=bus,
+            lease=SqsRequestLease(sqs, settings.session_requests_queue_url),
+            metrics=metrics,
+            deepgram_api=settings.deepgram_api,
+            deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
+        )
+        async with asyncio.TaskGroup() as tasks:
+            lasting = [
+                tasks.create_task(life) for life in (queue.run(), bus.run(), _flush_regularly(metrics))
+            ]
+            sessions = Sessions(
+                outside,
+                tasks,
+                process=process,
+                max_sessions=settings.max_sessions,
+                bus_interims=settings.bus_interims,
+            )
+            link = LinkServer(sessions, settings.link_secret.get_secret_value(), process)
+            async with link.listening(settings.link_host, settings.link_port) as port:
+                yield port
+                await sessions.drain()
+            for task in lasting:
+                task.cancel()
+        metrics.flush(_epoch_ms())
+
+
+async def _flush_regularly(metrics: Metrics) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        metrics.flush(_epoch_ms())
+
+
+def _epoch_ms() -> int:
+    return int(time() * 1000)

@@ -1,0 +1,306 @@
+"""One session that this process serves: claimed in the log, heard by Deepgram, announced. Pure.
+
+    live --all heard, failed--> concluding --announced--> over (request deleted)
+    live --release, drain, link dead--> releasing --logged--> over (request put back)
+    any --another writer in the log--> over (request left alone)
+
+Drive it with `receive` for each input and `tick` at `deadline`; perform the commands in order.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Literal
+
+from contracts import metrics
+from contracts.audio import SAMPLE_RATE_HZ
+from contracts.link import ClosedSession, Credit, Notice, OpenedSession, Refused, Release, Rewind
+from contracts.session import AnnouncedRecord, Final, LogRecord, Outcome, SessionHeader
+from services.transcribe.commands import (
+    Append,
+    Command,
+    Count,
+    Finish,
+    FreeRequest,
+    Observe,
+    PublishToBus,
+    PublishToQueue,
+    Report,
+    SendFrame,
+)
+from services.transcribe.hearing import Ending, Hearing
+from services.transcribe.inputs import (
+    Appended,
+    AppendFailed,
+    Attached,
+    BusAnswered,
+    DeepgramClosed,
+    DeepgramMessage,
+    DeepgramOpened,
+    DeepgramRefused,
+    Detached,
+    Draining,
+    Found,
+    Input,
+    LinkInput,
+    QueueAnswered,
+)
+from services.transcribe.instants import Instant, earliest
+from services.transcribe.journal import Journal, Write
+from services.transcribe.publication import Publication
+from services.transcribe.session_log import Refuse
+
+GRACE_S = 2.0
+"""A dead link: for as long ingest may come back and find Deepgram's connection as it was."""
+CREDIT_STEP_SAMPLES = SAMPLE_RATE_HZ // 2
+MAX_WAITING_RECORDS = 500
+"""Records that the store or a way out has not taken; with more, no further audio is asked for."""
+
+type Disposition = Literal["delete", "put_back", "leave"]
+
+
+class Phase(StrEnum):
+    """Of the session in this process."""
+
+    LIVE = "live"
+    CONCLUDING = "concluding"
+    RELEASING = "releasing"
+    OVER = "over"
+
+
+class Session:
+    """From its claim to its end in this process.
+
+    Args:
+        header: The session's.
+        tail: Its newest records, ascending: at least from the last announced one on; the newest is our claim
+            or, with `refuse`, of a session that is over.
+        bus_interims: Whether interim results go to the bus.
+        refuse: The session is over and is only to be announced; then ingest is told this.
+    """
+
+    def __init__(
+        self,
+        header: SessionHeader,
+        tail: Sequence[LogRecord],
+        *,
+        bus_interims: bool = False,
+        refuse: Refuse | None = None,
+    ) -> None:
+        state = tail[-1].state
+        self.phase = Phase.CONCLUDING if refuse else Phase.LIVE
+        self._refuse = refuse
+        self._journal = Journal(tail[-1])
+        self._publication = Publication(header, state.announced, bus_interims=bus_interims)
+        self._hearing = Hearing(header.session_id, state, self._journal, pace_realtime=header.pace_realtime)
+        self._handle: int | None = None
+        self._receipt_handle: str | None = None
+        self._credit_told: int | None = None
+        self._grace_until: float | None = None
+        self._draining = False
+        self._marked = False
+        for at, record in enumerate(tail):
+            if at or record.n == 1:
+                before = tail[at - 1].state if at else None
+                self._publication.record(record, before, record.written_at_ms)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is due."""
+        if self.phase is Phase.OVER:
+            return None
+        feed = self._hearing.feed.deadline if self.phase is Phase.LIVE else None
+        return earliest(feed, self._journal.deadline, self._publication.deadline, self._grace_until)
+
+    def receive(self, happened: Input, now: Instant, jitter: float) -> list[Command]:
+        """Takes one input.
+
+        Args:
+            happened: What happened.
+            now: When.
+            jitter: Dice for a back-off, 0 <= jitter < 1.
+        """
+        if self.phase is Phase.OVER:
+            return []
+        live = self.phase is Phase.LIVE
+        match happened:
+            case Appended() | Found() | AppendFailed():
+                commands = self._from_store(happened, now, jitter)
+            case QueueAnswered() | BusAnswered():
+                commands = self._from_ways(happened, now, jitter)
+            case DeepgramOpened() | DeepgramRefused() | DeepgramMessage() | DeepgramClosed():
+                commands = self._hearing.from_deepgram(happened, now, jitter) if live else []
+            case Draining():
+                self._draining = True
+                commands = self._release("drained") if live else []
+            case _:
+                commands = self._from_link(happened, now)
+        return commands + self._settle(now)
+
+    def tick(self, now: Instant, jitter: float) -> list[Command]:
+        """Does what is due by now."""
+        if self.phase is Phase.OVER:
+            return []
+        commands: list[Command] = []
+        if self._grace_until is not None and now.s >= self._grace_until:
+            self._grace_until = None
+            commands += self._release("link_lost") if self.phase is Phase.LIVE else []
+        if self.phase is Phase.LIVE:
+            commands += self._hearing.tick(now, jitter)
+        return commands + self._settle(now)
+
+    # Inputs
+
+    def _from_link(self, happened: LinkInput, now: Instant) -> list[Command]:
+        match happened:
+            case Attached():
+                return self._attach(happened)
+            case Detached():
+                self._handle = self._credit_told = None
+                if self.phase is Phase.LIVE and self._hearing.feed.starving:
+                    self._grace_until = now.s + GRACE_S
+            case Notice():
+                keys = {"reason": happened.code, "explanation": happened.explanation}
+                return [Report("transcribe.notice", keys)]
+            case Release():
+                return self._release("released") if self.phase is Phase.LIVE else []
+            case _:
+                if self.phase is Phase.LIVE:
+                    self._hearing.from_link(happened, now)
+        return []
+
+    def _attach(self, attached: Attached) -> list[Command]:
+        self._handle, self._receipt_handle = attached.handle, attached.receipt_handle
+        self._grace_until = self._credit_told = None
+        if self._refuse is not None:
+            return []
+        hearing = self._hearing
+        hearing.feed.reattached()
+        opened = OpenedSession.model_validate(
+            {
+                "handle": attached.handle,
+                "epoch": self._journal.state.epoch,
+                "t0_ms": hearing.t0_ms,
+                "position_samples": hearing.feed.expected,
+                "segment_uids": hearing.gate[0],
+                "contact_ids": hearing.gate[1],
+            }
+        )
+        return [SendFrame(opened)]
+
+    def _from_store(
+        self, happened: Appended | Found | AppendFailed, now: Instant, jitter: float
+    ) -> list[Command]:
+        commands: list[Command] = []
+        match happened:
+            case Appended():
+                logged = self._journal.appended()
+                commands.append(Observe(metrics.LOG_APPEND, happened.elapsed_ms))
+            case Found():
+                logged = self._journal.found(happened.record)
+            case AppendFailed():
+                self._journal.unavailable(now, jitter)
+                return [Report("transcribe.append_failed", {"reason": happened.reason}, "warning")]
+        if logged is None:
+            return self._fenced()
+        self._publication.place(logged, now)
+        if isinstance(logged.record, Final):
+            commands.append(Count(metrics.FINALS_LOGGED))
+        return commands
+
+    def _from_ways(self, happened: QueueAnswered | BusAnswered, now: Instant, jitter: float) -> list[Command]:
+        is_queue = isinstance(happened, QueueAnswered)
+        way = self._publication.queue if is_queue else self._publication.bus
+        if not happened.accepted:
+            way.failed(now.s, jitter)
+            return []
+        lag_ms = now.epoch_ms - way.accepted().received_at_ms
+        return [Observe(metrics.ANNOUNCE_LAG, lag_ms)] if is_queue else []
+
+    # Ways to end
+
+    def _release(self, cause: str) -> list[Command]:
+        self.phase = Phase.RELEASING
+        return [*self._hearing.release(), Report("transcribe.session_released", {"cause": cause})]
+
+    def _conclude(self, ending: Ending) -> list[Command]:
+        self.phase = Phase.CONCLUDING
+        ending, commands = self._hearing.conclude(ending)
+        failed = ending.outcome is Outcome.FAILED
+        keys = {"outcome": ending.outcome.value, "reason": ending.reason, "explanation": ending.explanation}
+        report = Report("transcribe.session_ended", keys, "warning" if failed else "info")
+        return [*commands, report, Count(metrics.SESSIONS_FAILED if failed else metrics.SESSIONS_ENDED)]
+
+    def _fenced(self) -> list[Command]:
+        commands = self._hearing.feed.disconnect()
+        commands += [Count(metrics.STALE_WRITER), Report("transcribe.session_lost", {}, "warning")]
+        return [*commands, *self._over("leave", "taken_over")]
+
+    def _over(self, disposition: Disposition, reason: str) -> list[Command]:
+        self.phase = Phase.OVER
+        if self._handle is None:
+            free = self._receipt_handle if disposition != "leave" else None
+            return [FreeRequest(free), Finish()] if free else [Finish()]
+        if self._refuse is None:
+            closed = ClosedSession(handle=self._handle, disposition=disposition, reason=reason)
+            return [SendFrame(closed), Finish()]
+        refused = Refused(
+            handle=self._handle,
+            refusal=self._refuse.refusal,
+            explanation=self._refuse.explanation,
+            retry_after_s=self._refuse.retry_after_s,
+        )
+        return [SendFrame(refused), Finish()]
+
+    # What follows from the state
+
+    def _settle(self, now: Instant) -> list[Command]:
+        if self.phase is Phase.OVER:
+            return []
+        commands: list[Command] = []
+        if self.phase is Phase.LIVE:
+            commands += self._hearing.pump(now)
+            if self._hearing.ending is not None:
+                commands += self._conclude(self._hearing.ending)
+        for placed in self._journal.settle():
+            self._publication.place(placed, now)
+        if self.phase is Phase.LIVE:
+            commands += self._flow_control()
+        elif over := self._finish_if_done():
+            return [*commands, *over]
+        if (record := self._journal.append(now, {"announced": self._publication.announced})) is not None:
+            commands.append(Append(record))
+        if (message := self._publication.queue.take(now.s)) is not None:
+            commands.append(PublishToQueue(message))
+        if (event := self._publication.bus.take(now.s)) is not None:
+            commands.append(PublishToBus(event))
+        return commands
+
+    def _flow_control(self) -> list[Command]:
+        if self._handle is None:
+            return []
+        commands: list[Command] = []
+        feed = self._hearing.feed
+        position = feed.take_rewind()
+        if position is not None:
+            commands.append(SendFrame(Rewind(handle=self._handle, position_samples=position)))
+            self._credit_told = None
+        if max(self._journal.waiting, self._publication.waiting) > MAX_WAITING_RECORDS:
+            return commands
+        until = feed.credit_until
+        if self._credit_told is None or until - self._credit_told >= CREDIT_STEP_SAMPLES:
+            self._credit_told = until
+            commands.append(SendFrame(Credit(handle=self._handle, until_samples=until)))
+        return commands
+
+    def _finish_if_done(self) -> list[Command]:
+        if not self._journal.idle:
+            return []
+        if self.phase is Phase.RELEASING:
+            return self._over("put_back", "released")
+        if not self._publication.empty:
+            return self._over("put_back", "drained") if self._draining else []
+        if self._marked:
+            return self._over("delete", "ended")
+        self._marked = True
+        self._journal.write(Write(AnnouncedRecord))
+        return []

@@ -1,0 +1,39 @@
+"""The environment, read once."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the transcribe service; AWS's own variables are read by its SDK."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    sessions_table: str
+    """DynamoDB table of headers and logs."""
+    transcripts_queue_url: str
+    """FIFO queue to delivery."""
+    session_requests_queue_url: str
+    """Queue of the requests: a request is made visible again when the ingest that held it died."""
+    event_bus_name: str
+    """Bus of the transcript events."""
+    link_secret: Annotated[SecretStr, Field(min_length=32)]
+    """Shared with ingest, random, 32 characters or more: the link's key is derived from it."""
+    link_host: str = "0.0.0.0"  # noqa: S104 -- a container's only interface; the key keeps strangers out
+    """Address on which ingest's links are accepted."""
+    link_port: Annotated[int, Field(ge=0, le=65_535)] = 8443
+    """Port for them; 0 takes a free one, which the log line `transcribe.ready` names."""
+    deepgram_api: str = "wss://api.deepgram.com/v1/listen"
+    """Deepgram's endpoint: another region (api.eu.deepgram.com) or a self-hosted one (ws://host:8080/v1/listen)."""
+    deepgram_api_key: SecretStr
+    """Key with the scope usage:write."""
+    max_sessions: Annotated[int, Field(ge=1)] = 400
+    """Sessions that this process takes; about 1 ms of CPU per second and session."""
+    bus_interims: bool = False
+    """Whether interim results go to the bus, too: some ten times as many events."""
+    retention_days: Annotated[int, Field(ge=1)] = 30
+    """Days that logs, and with them transcripts, are kept in the table."""
+    log_level: str = "INFO"
+    """Least level of log lines that are written."""
