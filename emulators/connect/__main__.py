@@ -14,7 +14,7 @@ import emulators.connect
 from emulators.connect.audio import PcmSource, UnreadableAudio, load
 from emulators.connect.call import Call, Happening
 from emulators.connect.event import Mistake
-from emulators.connect.functions import default_bus, lambda_function
+from emulators.connect.functions import LambdaFunction, RuleTarget, lambda_client
 from emulators.connect.instance import MAX_CALLS, open_instance
 from emulators.connect.uplink import UplinkRefused
 
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("--loops", type=int, default=0, help="how often the flow invokes the function again")
     add("--mistake", type=Mistake, choices=list(Mistake), help="let the flow be wrong")
     add("--stream", help="name of the KVS stream (default: a free one)")
-    add("--contact-events", action="store_true", help="publish DISCONNECTED on the account's default bus")
+    add("--contact-events", metavar="FUNCTION", help="hand the contact event DISCONNECTED to this function")
     add("--region", default="eu-west-2", help="of the instance's ARN (default %(default)s)")
     add("--account-id", default="111111111111", help="of the instance's ARN (default %(default)s)")
     return made
@@ -86,13 +86,13 @@ async def run(chosen: argparse.Namespace, tell: Callable[[Happening], None]) -> 
     """
     calls = calls_of(chosen)
     async with contextlib.AsyncExitStack() as stack:
-        function = await stack.enter_async_context(lambda_function(chosen.function))
-        bus = await stack.enter_async_context(default_bus()) if chosen.contact_events else None
+        client = await stack.enter_async_context(lambda_client())
+        events = chosen.contact_events and RuleTarget(client, chosen.contact_events)
         instance = await stack.enter_async_context(
             open_instance(
                 kvs_url=chosen.kvs,
-                function=function,
-                contact_events=bus,
+                function=LambdaFunction(client, chosen.function),
+                contact_events=events or None,
                 region=chosen.region,
                 account_id=chosen.account_id,
             )

@@ -128,15 +128,32 @@ def answer_of(payload: bytes, *, function_error: str | None, elapsed_ms: int) ->
     return Answer("success", external=external, elapsed_ms=elapsed_ms)
 
 
-def disconnected_event(contact: Contact, *, at: str) -> dict[str, object]:
-    """The detail of an "Amazon Connect Contact Event" at the end of a call; `at` is ISO 8601, UTC."""
+def disconnected_event(contact: Contact, *, event_id: str, at: str) -> dict[str, object]:
+    """An "Amazon Connect Contact Event" at the end of a call, as EventBridge delivers it.
+
+    Args:
+        contact: whose call ended.
+        event_id: a UUID.
+        at: ISO 8601, UTC.
+    """
+    _, _, _, region, account_id, _ = contact.instance_arn.split(":", 5)
     return {
-        "eventType": "DISCONNECTED",
-        "contactId": contact.contact_id,
-        "initialContactId": contact.initial_contact_id or contact.contact_id,
-        "previousContactId": contact.previous_contact_id or contact.contact_id,
-        "channel": "VOICE",
-        "instanceArn": contact.instance_arn,
-        "initiationMethod": "INBOUND",
-        "disconnectTimestamp": at,
+        "version": "0",
+        "id": event_id,
+        "detail-type": "Amazon Connect Contact Event",
+        "source": "aws.connect",
+        "account": account_id,
+        "time": at,
+        "region": region,
+        "resources": [f"{contact.instance_arn}/contact/{contact.contact_id}", contact.instance_arn],
+        "detail": {
+            "eventType": "DISCONNECTED",
+            "contactId": contact.contact_id,
+            "initialContactId": contact.initial_contact_id or contact.contact_id,
+            "previousContactId": contact.previous_contact_id or contact.contact_id,
+            "channel": "VOICE",
+            "instanceArn": contact.instance_arn,
+            "initiationMethod": "INBOUND",
+            "disconnectTimestamp": at,
+        },
     }

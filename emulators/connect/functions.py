@@ -1,4 +1,4 @@
-"""The function behind a flow's Lambda block, and the account's default event bus."""
+"""The function behind a flow's Lambda block, and the one that hears of contact events."""
 
 import asyncio
 import contextlib
@@ -7,17 +7,19 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from emulators.connect.event import Answer, answer_of
 
 if TYPE_CHECKING:
-    from types_aiobotocore_events.client import EventBridgeClient
     from types_aiobotocore_lambda.client import LambdaClient
 
 BLOCK_TIMEOUT_S = 8.0
 """The longest that a Lambda block waits (Connect's administrator guide)."""
+
+MAX_INVOCATIONS = 100
+"""At the same time."""
 
 
 class Function(Protocol):
@@ -31,8 +33,8 @@ class Function(Protocol):
 class ContactEvents(Protocol):
     """Where the instance's contact events go."""
 
-    async def __call__(self, detail: Mapping[str, object]) -> None:
-        """Publish one; best effort."""
+    async def __call__(self, event: Mapping[str, object]) -> None:
+        """Publish one, an event as EventBridge delivers it; best effort."""
         ...
 
 
@@ -66,47 +68,50 @@ class LambdaFunction:
         )
 
 
-class DefaultBus:
-    """The account's default event bus, on which Connect publishes."""
+class RuleTarget:
+    """The function that a rule on the account's default bus has as its target.
 
-    def __init__(self, client: "EventBridgeClient") -> None:
+    PutEvents takes nothing from a source that begins with `aws.`, so the rule is skipped and its target
+    invoked, asynchronously and with the same event.
+    """
+
+    def __init__(self, client: "LambdaClient", name: str) -> None:
         self._client = client
+        self._name = name
 
-    async def __call__(self, detail: Mapping[str, object]) -> None:
-        """Publish a contact event; a failure is the bus's own affair, as with Connect's best effort."""
+    async def __call__(self, event: Mapping[str, object]) -> None:
+        """Hand an event over; a failure is not the call's affair, as with Connect's best effort."""
         with contextlib.suppress(BotoCoreError, ClientError):
-            await self._client.put_events(
-                Entries=[
-                    {
-                        "Source": "aws.connect",
-                        "DetailType": "Amazon Connect Contact Event",
-                        "Detail": json.dumps(detail),
-                        "Resources": [str(detail["instanceArn"])],
-                    }
-                ]
+            await self._client.invoke(
+                FunctionName=self._name, InvocationType="Event", Payload=json.dumps(event).encode()
             )
 
 
 @contextlib.asynccontextmanager
-async def lambda_function(
-    name: str, *, endpoint_url: str | None = None, region: str | None = None
-) -> AsyncGenerator[LambdaFunction]:
-    """A function by name or ARN; without an endpoint the standard AWS variables decide."""
+async def lambda_client(
+    *, endpoint_url: str | None = None, region: str | None = None, session: AioSession | None = None
+) -> AsyncGenerator["LambdaClient"]:
+    """A client of Lambda; what is left out, the standard AWS variables decide."""
     config = AioConfig(
-        connect_timeout=2, read_timeout=BLOCK_TIMEOUT_S, retries={"mode": "standard", "total_max_attempts": 4}
+        connect_timeout=2,
+        read_timeout=BLOCK_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=MAX_INVOCATIONS,
     )
-    session = get_session()
-    async with session.create_client(
+    async with (session or get_session()).create_client(
         "lambda", endpoint_url=endpoint_url, region_name=region, config=config
     ) as client:
-        yield LambdaFunction(client, name)
+        yield client
 
 
 @contextlib.asynccontextmanager
-async def default_bus(
-    *, endpoint_url: str | None = None, region: str | None = None
-) -> AsyncGenerator[DefaultBus]:
-    """The default bus; without an endpoint the standard AWS variables decide."""
-    session = get_session()
-    async with session.create_client("events", endpoint_url=endpoint_url, region_name=region) as client:
-        yield DefaultBus(client)
+async def lambda_function(
+    name: str,
+    *,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    session: AioSession | None = None,
+) -> AsyncGenerator[LambdaFunction]:
+    """A function by name or ARN; what is left out, the standard AWS variables decide."""
+    async with lambda_client(endpoint_url=endpoint_url, region=region, session=session) as client:
+        yield LambdaFunction(client, name)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -145,7 +146,7 @@ class Instance:
     async def _disconnected(self, contact: Contact) -> None:
         if self._contact_events is not None:
             at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            await self._contact_events(disconnected_event(contact, at=at))
+            await self._contact_events(disconnected_event(contact, event_id=str(uuid.uuid4()), at=at))
 
 
 async def _feed(uplink: Uplink, call: Call, start_at_ms: int) -> int:

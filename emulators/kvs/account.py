@@ -7,6 +7,8 @@ import uuid
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 
+from aiohttp import web
+
 from emulators.kvs.errors import AwsError
 from emulators.kvs.faults import EVERY_STREAM, Fault, Faults
 from emulators.kvs.fragments import Block
@@ -42,6 +44,8 @@ class Account:
         self.options = options
         self.streams = Streams(options)
         self.faults = Faults()
+        self.uplinks: dict[str, web.Request] = {}
+        """The producers' websockets, by stream."""
         self._bodies: defaultdict[str, set[OpenBody]] = defaultdict(set)
         self._quotas = {api: Quota(options.calls_per_s) for api in ("GetDataEndpoint", "GetMedia")}
 
@@ -123,7 +127,10 @@ class Account:
         return len(struck)
 
     def close(self) -> None:
-        """End all bodies: the server stops."""
+        """End all bodies and cut the producers off: the server stops."""
+        for request in self.uplinks.values():
+            if request.transport is not None:
+                request.transport.abort()
         for body in self._open(EVERY_STREAM):
             body.strike(Fault(kind="end"))
 

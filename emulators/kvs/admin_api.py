@@ -79,6 +79,7 @@ class _Admin:
         except (TypeError, ValidationError, StreamBusy, AwsError) as error:
             await websocket.close(code=POLICY_VIOLATION, message=str(error).encode()[:120])
             return websocket
+        self._account.uplinks[stream.name] = request
         try:
             opened = uplink.Opened(
                 stream_name=stream.name,
@@ -88,6 +89,7 @@ class _Admin:
             await websocket.send_str(opened.model_dump_json())
             await self._receive(websocket, stream, record)
         finally:
+            del self._account.uplinks[stream.name]
             self._account.end_contact(stream)
         return websocket
 
