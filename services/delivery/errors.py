@@ -1,0 +1,17 @@
+"""What goes wrong outside of this process; whoever meets one of these tries again later."""
+
+
+class Unavailable(Exception):
+    """A service of AWS did not do what was asked of it, for now."""
+
+
+class QueueUnavailable(Unavailable):
+    """SQS: nothing was received, deleted or sent."""
+
+
+class StoreUnavailable(Unavailable):
+    """DynamoDB: nothing was read or written."""
+
+
+class BusUnavailable(Unavailable):
+    """EventBridge: nobody heard of the event."""

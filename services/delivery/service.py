@@ -1,0 +1,111 @@
+"""Delivery's loops: receive, give each session its lane and a task, release what is left at the end."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from contracts.model import SessionId
+from contracts.queue import TranscriptMessage
+from services.delivery.adapters.courier import Courier, Ports, Session
+from services.delivery.adapters.in_hand import InHand
+from services.delivery.adapters.patience import Patience, Stopping
+from services.delivery.adapters.transcript_queue import QueuedMessage
+from services.delivery.retry import Schedules
+from services.delivery.session_lane import Held, SessionLane
+from services.delivery.webhook import SigningKey
+from telemetry.metrics import Metrics
+
+RECEIVERS = 2
+"""Long polls under way: while the messages of one are taken, the other waits for more."""
+MAX_SESSIONS = 10_000
+"""Sessions that are remembered; those that were idle longest are forgotten first."""
+LOOK_FOR_ROOM_S = 0.2
+FLUSH_EVERY_S = 5.0
+
+
+class Delivery:
+    """Delivers transcripts until it is told to stop."""
+
+    def __init__(
+        self, ports: Ports, keys: Sequence[SigningKey], schedules: Schedules, metrics: Metrics
+    ) -> None:
+        self._queue = ports.queue
+        self._schedules = schedules
+        self._metrics = metrics
+        self._patience = Patience()
+        self._in_hand = InHand(ports.queue)
+        self._dead_letters = ports.dead_letters
+        self._courier = Courier(ports, self._in_hand, patience=self._patience, keys=keys, metrics=metrics)
+        self._sessions: OrderedDict[SessionId, Session] = OrderedDict()
+
+    def stop(self) -> None:
+        """Makes `run` return once requests under way are answered and all else is released."""
+        self._patience.end()
+
+    async def run(self) -> None:
+        """Delivers until `stop`."""
+        async with asyncio.TaskGroup() as upkeep:
+            keeping = [upkeep.create_task(self._in_hand.run()), upkeep.create_task(self._report())]
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(RECEIVERS):
+                    lanes.create_task(self._receive(lanes))
+            await self._in_hand.drain()
+            for task in keeping:
+                task.cancel()
+        self._metrics.flush(_now_ms())
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            self._metrics.flush(_now_ms())
+
+    async def _receive(self, lanes: asyncio.TaskGroup) -> None:
+        with suppress(Stopping):
+            while not self._patience.is_over:
+                while not self._in_hand.has_room:
+                    await self._patience.wait(LOOK_FOR_ROOM_S)
+                asked_at_s = time.monotonic()
+                messages = await self._patience.insist(self._queue.receive)
+                for message in messages:
+                    self._in_hand.hold(message.receipt_handle, asked_at_s)
+                for message in messages:
+                    self._take(message, lanes)
+
+    def _take(self, queued: QueuedMessage, lanes: asyncio.TaskGroup) -> None:
+        try:
+            message = TranscriptMessage.model_validate_json(queued.body)
+        except ValidationError:
+            lanes.create_task(self._bury(queued))
+            return
+        session = self._session(message.session_id)
+        session.receipts.add(queued.receipt_handle)
+        replaced = session.lane.take(Held(message, queued.receipt_handle))
+        if replaced:
+            session.receipts.discard(replaced.receipt_handle)
+            self._in_hand.forget(replaced.receipt_handle)
+        if not session.is_served:
+            session.is_served = True
+            lanes.create_task(self._courier.serve(session))
+
+    def _session(self, session_id: SessionId) -> Session:
+        session = self._sessions.setdefault(session_id, Session(session_id, SessionLane(self._schedules)))
+        self._sessions.move_to_end(session_id)
+        while len(self._sessions) > MAX_SESSIONS and not next(iter(self._sessions.values())).is_served:
+            self._sessions.popitem(last=False)
+        return session
+
+    async def _bury(self, queued: QueuedMessage) -> None:
+        try:
+            await self._dead_letters.keep_malformed(queued, self._patience)
+        except Stopping:
+            await self._in_hand.release([queued.receipt_handle])
+        else:
+            self._in_hand.finish(queued.receipt_handle)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
