@@ -44,8 +44,8 @@ class MediaFailure(IngestError):
         self.fault = fault
 
 
-class LinkClosed(IngestError):
-    """The peer is gone; its sessions have been told."""
+class LinkFailed(IngestError):
+    """The peer's fault, or the network's: no link, or no link any more. Dial again."""
 
 
 class QueueFailure(IngestError):

@@ -137,7 +137,7 @@ class PcmDecoder:
         try:
             if self._container is None:
                 self._container = av.open(self._pushed, mode="r", format="matroska", options=_OPTIONS)
-                self._packets = self._container.demux(*self._container.streams.audio)
+                self._packets = self._container.demux(audio=tuple(range(len(Channel))))
             frames = next(self._packets).decode()
         except (FFmpegError, StopIteration) as error:
             msg = f"{len(payload)} bytes of {channel.speaker}"

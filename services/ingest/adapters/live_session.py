@@ -1,0 +1,211 @@
+"""A session's shell: performs the commands of its core, and brings it what the world says."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from contracts.audio import SAMPLE_RATE_HZ, SAMPLES_PER_MS, STEREO_SAMPLE_BYTES
+from contracts.link import AudioChunk, FromTranscribe, Release
+from contracts.metrics import INGEST_LAG
+from services.ingest.commands import (
+    CloseMedia,
+    Command,
+    Count,
+    FindPeer,
+    Finish,
+    LeavePeer,
+    Log,
+    OpenMedia,
+    Send,
+    SendAudio,
+)
+from services.ingest.errors import MediaFailure
+from services.ingest.lease import Lease, Request
+from services.ingest.ports import Link, Links, MediaBody, MediaStreams
+from services.ingest.session import Session
+from telemetry.log import logger
+from telemetry.metrics import Metrics
+
+LAG_EVERY_SAMPLES: Final = SAMPLE_RATE_HZ
+"""One value of `IngestLag` per second of a call."""
+
+
+class LiveSession:
+    """Await `run`; meanwhile call `tick` at `deadline` and `release` when the process stops."""
+
+    def __init__(
+        self, request: Request, session: Session, streams: MediaStreams, links: Links, metrics: Metrics
+    ) -> None:
+        detail = request.detail
+        self._loop = asyncio.get_running_loop()
+        self.request = request
+        self.lease = Lease(self._loop.time())
+        self._session = session
+        self._streams = streams
+        self._links = links
+        self._metrics = metrics
+        self._log = logger(contact_id=detail.contact_id, session_id=detail.session_id)
+        self._link: tuple[Link, int] | None = None
+        self._tasks = asyncio.TaskGroup()
+        self._body = 0
+        """Number of the present body; whatever an older one still brings is stale."""
+        self._reader: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        self._finished: asyncio.Future[Finish] = self._loop.create_future()
+        self._next_lag_at = 0
+        self._perform = {
+            SendAudio: self._send_audio,
+            Send: self._send,
+            Count: self._count,
+            Log: self._write_log,
+            FindPeer: self._find_peer,
+            LeavePeer: self._leave_peer,
+            OpenMedia: self._open_media,
+            CloseMedia: self._close_media,
+            Finish: self._finish,
+        }
+
+    async def run(self) -> Finish:
+        """Serves the session to its end; says what becomes of its request.
+
+        Raises:
+            Exception: a fault of ours; the request shows itself to others when its visibility ends.
+        """
+        try:
+            async with self._tasks:
+                self._step(self._session.start)
+                finish = await self._finished
+                self._close_media()
+        except BaseException:
+            self._abandon()
+            raise
+        return finish
+
+    def renew(self, request: Request) -> None:
+        """The same message, received again: only its newest receipt handle is sure to work."""
+        self.request = request
+        self.lease = Lease(self._loop.time())
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` must be called, in the loop's time; None also once it is over."""
+        return None if self._finished.done() else self._session.deadline
+
+    def tick(self) -> None:
+        """What became due."""
+        self._step(self._session.tick)
+
+    def release(self) -> None:
+        """Gives the session up for a successor."""
+        self._step(self._session.release)
+
+    def receive(self, frame: FromTranscribe) -> None:
+        """From the link."""
+        self._step(lambda now: self._session.receive(frame, now))
+
+    def link_lost(self) -> None:
+        """From the link."""
+        self._link = None
+        self._step(self._session.link_lost)
+
+    def _step(self, step: Callable[[float], list[Command]]) -> None:
+        """One call of the core; a fault in it ends this session, and no other."""
+        if self._finished.done():
+            return
+        try:
+            for command in step(self._loop.time()):
+                self._perform[type(command)](command)  # pyright: ignore[reportArgumentType]  # by its type
+        except Exception as error:  # noqa: BLE001  # handed to `run`, which raises it
+            if not self._finished.done():
+                self._finished.set_exception(error)
+        if self._session.wants_media:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+
+    # -- commands
+
+    def _send_audio(self, command: SendAudio) -> None:
+        if self._link is None:
+            return
+        link, handle = self._link
+        link.send_audio(AudioChunk(handle, command.position, command.pcm))
+        if command.position >= self._next_lag_at and self._session.t0_ms is not None:
+            self._next_lag_at = command.position + LAG_EVERY_SAMPLES
+            end = command.position + len(command.pcm) // STEREO_SAMPLE_BYTES
+            spoken_at_ms = self._session.t0_ms + end / SAMPLES_PER_MS
+            self._metrics.observe(INGEST_LAG, time.time() * 1000 - spoken_at_ms)
+
+    def _send(self, command: Send) -> None:
+        if self._link is not None:
+            self._link[0].send(command.frame)
+
+    def _count(self, command: Count) -> None:
+        self._metrics.count(command.metric, command.amount)
+
+    def _write_log(self, command: Log) -> None:
+        getattr(self._log, command.level)(command.event, **command.keys)
+
+    def _find_peer(self, _: FindPeer) -> None:
+        self._leave_peer()
+        self._link = self._links.assign(self)
+        if self._link is None:
+            self._step(self._session.no_peer)
+        else:
+            handle = self._link[1]
+            self._step(lambda now: self._session.assigned(handle, now))
+
+    def _leave_peer(self, _: LeavePeer | None = None) -> None:
+        if self._link is not None:
+            link, handle = self._link
+            link.leave(handle)
+            self._link = None
+
+    def _abandon(self) -> None:
+        """The peer must not wait for what will not come."""
+        if self._link is not None:
+            link, handle = self._link
+            link.send(Release(handle=handle))
+        self._leave_peer()
+
+    def _open_media(self, command: OpenMedia) -> None:
+        before = self._reader
+        self._close_media()
+        self._reader = self._tasks.create_task(self._read(command.start_ms, self._body, before))
+
+    def _close_media(self, _: CloseMedia | None = None) -> None:
+        self._body += 1
+        if self._reader is not None:
+            self._reader.cancel()
+
+    def _finish(self, command: Finish) -> None:
+        self._finished.set_result(command)
+
+    # -- media
+
+    async def _read(self, start_ms: int, number: int, before: asyncio.Task[None] | None) -> None:
+        """Reads body `number` once the one before is closed: a stream allows three connections at a time."""
+        if before is not None:
+            await asyncio.wait((before,))
+        session = self._session
+        try:
+            async with self._streams.open(self.request.detail.media.stream_arn, start_ms) as body:
+                self._media_step(number, session.media_opened)
+                while data := await self._next(body, number):
+                    self._media_step(number, lambda now, data=data: session.media(data, now))
+        except MediaFailure as failure:
+            fault = failure.fault
+            self._log.debug("ingest.media_failed", reason=fault.value, exc_info=failure)
+            self._media_step(number, lambda now: session.media_failed(fault, now))
+        else:
+            self._media_step(number, session.media_ended)
+
+    async def _next(self, body: MediaBody, number: int) -> bytes:
+        """The body's next bytes, when the session wants them; none when it wants no more of this body."""
+        await self._wanted.wait()
+        return await body.read() if number == self._body else b""
+
+    def _media_step(self, number: int, step: Callable[[float], list[Command]]) -> None:
+        if number == self._body:
+            self._step(step)

@@ -1,0 +1,66 @@
+"""What a session's shell needs of the world; adapters provide it."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from contracts.link import AudioChunk, FromIngest, FromTranscribe
+
+
+class MediaBody(Protocol):
+    """The bytes of one GetMedia call."""
+
+    async def read(self) -> bytes:
+        """The next bytes, as soon as there are any; none at the body's end.
+
+        Raises:
+            MediaFailure: the body broke off, or nothing came in time.
+        """
+        ...
+
+
+class MediaStreams(Protocol):
+    """Kinesis video streams."""
+
+    def open(self, stream_arn: str, start_ms: int) -> AbstractAsyncContextManager[MediaBody]:
+        """A body from the fragment on that contains the producer time `start_ms`; closed on leaving.
+
+        Raises:
+            MediaFailure: on entering, when there is none.
+        """
+        ...
+
+
+class LinkUser(Protocol):
+    """A session, as its link sees it."""
+
+    def receive(self, frame: FromTranscribe) -> None:
+        """A frame for the session's handle."""
+        ...
+
+    def link_lost(self) -> None:
+        """Nothing can be sent or will come any more."""
+        ...
+
+
+class Link(Protocol):
+    """An open link to one transcribe process."""
+
+    def send(self, frame: FromIngest) -> None:
+        """Takes a control frame; it goes after everything taken before."""
+        ...
+
+    def send_audio(self, chunk: AudioChunk) -> None:
+        """Takes audio; it goes with the next tick's frame."""
+        ...
+
+    def leave(self, handle: int) -> None:
+        """Nothing is delivered for this handle any more."""
+        ...
+
+
+class Links(Protocol):
+    """The links to all transcribe processes."""
+
+    def assign(self, user: LinkUser) -> tuple[Link, int] | None:
+        """The link that has most room, and a handle on it; None: there is none now."""
+        ...

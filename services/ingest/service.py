@@ -1,0 +1,180 @@
+"""The ingest process: requests in, sessions served, everything held by one TaskGroup."""
+
+import asyncio
+import random
+import signal
+import time
+from typing import Final
+
+from contracts.metrics import SESSIONS_LIVE
+from services.ingest.adapters.kinesis_video import KinesisVideo
+from services.ingest.adapters.link import tls_context
+from services.ingest.adapters.links import TranscribeLinks
+from services.ingest.adapters.live_session import LiveSession
+from services.ingest.adapters.pcm_decoder import PcmDecoder
+from services.ingest.adapters.request_queue import RequestQueue
+from services.ingest.errors import QueueFailure
+from services.ingest.lease import VISIBILITY_S, Extend, HandOver, Request
+from services.ingest.session import Session
+from services.ingest.settings import Settings, process_name
+from telemetry.log import logger
+from telemetry.metrics import Metrics
+
+BEAT_S: Final = 0.02
+"""How exactly deadlines are kept."""
+LEASES_EVERY_S: Final = 1.0
+ROOM_EVERY_S: Final = 0.2
+"""A full process, or one without a link, looks for room this often."""
+QUEUE_RETRY_S: Final = 2.0
+
+
+async def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then releases its sessions."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    streams = KinesisVideo(read_timeout_s=settings.media_read_timeout_s, max_bodies=settings.max_sessions)
+    async with streams, RequestQueue(settings.session_requests_queue_url) as queue:
+        links = TranscribeLinks(
+            settings.transcribe_endpoints, tls_context(settings.link_secret), process_name()
+        )
+        await Ingest(settings, streams, queue, links).run(stop)
+
+
+class Ingest:
+    """The sessions of one process."""
+
+    def __init__(
+        self, settings: Settings, streams: KinesisVideo, queue: RequestQueue, links: TranscribeLinks
+    ) -> None:
+        self._settings = settings
+        self._limits = settings.limits
+        self._streams = streams
+        self._queue = queue
+        self._links = links
+        self._metrics = Metrics("ingest")
+        self._live: dict[str, LiveSession] = {}
+        """By message id."""
+        self._emptied = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serves until `stop` is set and the last session is over."""
+        async with asyncio.TaskGroup() as tasks:
+            supporting = [
+                tasks.create_task(work)
+                for work in (self._links.run(), self._beat(), self._keep_leases(), self._report())
+            ]
+            receiving = tasks.create_task(self._receive(stop, tasks))
+            logger().info("ingest.ready", limit=self._settings.max_sessions)
+            await stop.wait()
+            logger().info("ingest.stopping", sessions=len(self._live))
+            self._release_all()
+            await receiving
+            self._release_all()  # nothing that the last poll brought is served
+            while self._live:
+                self._emptied.clear()
+                await self._emptied.wait()
+            for task in supporting:
+                task.cancel()
+        self._metrics.flush(_now_ms())
+        logger().info("ingest.stopped")
+
+    async def _receive(self, stop: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
+        while not stop.is_set():
+            room = self._settings.max_sessions - len(self._live) if self._links.ready else 0
+            if room <= 0:
+                await _first_of(stop, ROOM_EVERY_S)
+                continue
+            try:
+                requests = await self._queue.receive(room)
+            except QueueFailure as failure:
+                logger().warning("ingest.queue_failed", exc_info=failure)
+                await _first_of(stop, QUEUE_RETRY_S)
+                continue
+            for request in requests:
+                if not self._is_served(request):
+                    tasks.create_task(self._serve(self._live_session(request)))
+
+    def _is_served(self, request: Request) -> bool:
+        """Whether it is the message of a session that lives here, come again after its visibility ended."""
+        live = self._live.get(request.message_id)
+        if live is None:
+            return False
+        live.renew(request)
+        return True
+
+    def _live_session(self, request: Request) -> LiveSession:
+        session = Session(request, self._limits, PcmDecoder, random.random())  # noqa: S311  # spreads retries
+        live = LiveSession(request, session, self._streams, self._links, self._metrics)
+        self._live[request.message_id] = live
+        return live
+
+    async def _serve(self, live: LiveSession) -> None:
+        request = live.request
+        log = logger(session_id=request.detail.session_id, contact_id=request.detail.contact_id)
+        log.info("ingest.session_requested", message_id=request.message_id)
+        try:
+            finish = await live.run()
+            match finish.disposition:
+                case "delete":
+                    await self._queue.delete(live.request)
+                case "put_back":
+                    await self._queue.put_back(live.request, finish.delay_s)
+                case "leave":
+                    pass
+        except QueueFailure as failure:
+            log.warning("ingest.request_not_settled", message_id=request.message_id, exc_info=failure)
+        except Exception as error:  # noqa: BLE001  # one session's fault must not end the others
+            # The request shows itself to a successor when its visibility ends.
+            log.error("ingest.session_crashed", message_id=request.message_id, exc_info=error)
+        finally:
+            del self._live[request.message_id]
+            self._emptied.set()
+
+    async def _beat(self) -> None:
+        """Keeps the deadlines of all sessions; one timer per session would cost more."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            now = loop.time()
+            for live in list(self._live.values()):
+                deadline = live.deadline
+                if deadline is not None and deadline <= now:
+                    live.tick()
+
+    async def _keep_leases(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LEASES_EVERY_S)
+            due: list[Request] = []
+            for live in list(self._live.values()):
+                match live.lease.decide(loop.time()):
+                    case Extend():
+                        due.append(live.request)
+                    case HandOver():
+                        live.release()
+                    case None:
+                        pass
+            await self._queue.extend(due, VISIBILITY_S)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.metrics_every_s)
+            self._metrics.gauge(SESSIONS_LIVE, len(self._live))
+            self._metrics.flush(_now_ms())
+
+    def _release_all(self) -> None:
+        for live in list(self._live.values()):
+            live.release()
+
+
+async def _first_of(stop: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)
