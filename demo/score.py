@@ -58,7 +58,8 @@ class Score:
 def normalise(text: str) -> list[str]:
     """The words of a text in the form in which they are compared."""
     words: list[str] = []
-    for token in _TOKEN.findall(text.lower().replace("’", "'").replace(",", "")):
+    for found in _TOKEN.finditer(text.lower().replace("’", "'").replace(",", "")):
+        token = found[0]
         number = _NUMBER.fullmatch(token)
         words += _number(number) if number else [_SAME.get(token, token)]
     return words

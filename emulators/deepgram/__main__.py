@@ -51,6 +51,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--enforce-pace", action="store_true", help="close what sends faster than 1.25 times real time"
     )
+    parser.add_argument(
+        "--interim-ms", type=int, default=500, help="audio between two interim results (default: %(default)s)"
+    )
     parser.add_argument("--tls-cert", help="PEM file of the certificate chain; makes the server speak wss")
     parser.add_argument("--tls-key", help="PEM file of the certificate's key")
     arguments = parser.parse_args()
@@ -69,7 +72,10 @@ async def _run(arguments: argparse.Namespace) -> None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(arguments.tls_cert, arguments.tls_key)
     options = Options(
-        key=arguments.key, max_connections=arguments.max_connections, enforce_pace=arguments.enforce_pace
+        key=arguments.key,
+        max_connections=arguments.max_connections,
+        enforce_pace=arguments.enforce_pace,
+        interim_ms=arguments.interim_ms,
     )
     async with (
         _ears(arguments.recogniser, arguments.workers) as ears,

@@ -19,7 +19,6 @@ from emulators.deepgram.recogniser import (
 
 CODEC_MODEL = Model(name="codec", version="1", arch="codec")
 SURE_OF_SILENCE_MS = 200  # a shorter pause is not taken for the end of speech, whatever was asked for
-INTERIM_MS = 500  # audio between two interim results of a channel
 
 
 def _longest_ms(ordinal: int, channel: int) -> int:
@@ -30,7 +29,7 @@ def _longest_ms(ordinal: int, channel: int) -> int:
 class CodecRecogniser:
     """A `Recogniser` for audio made by `script.encode_call`."""
 
-    def __init__(self, listening: Listening, *, interim_ms: int = INTERIM_MS) -> None:
+    def __init__(self, listening: Listening) -> None:
         self._per_ms = listening.sample_rate_hz // 1000
         self._channel = listening.channel
         self._endpointing = (
@@ -38,7 +37,7 @@ class CodecRecogniser:
             if listening.endpointing_ms is None
             else max(listening.endpointing_ms, SURE_OF_SILENCE_MS) * self._per_ms
         )
-        self._interim = interim_ms * self._per_ms if listening.interim_results else None
+        self._interim = listening.interim_ms * self._per_ms if listening.interim_results else None
         self._next_interim = self._interim or 0
         self._decoder = WordDecoder()
         self._position = 0

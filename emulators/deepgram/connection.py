@@ -30,6 +30,7 @@ class Connection:
         model: Model,
         created: str,
         enforce_pace: bool,
+        interim_ms: int,
         changed: Callable[[], None],
     ) -> None:
         self.query = query
@@ -44,6 +45,7 @@ class Connection:
             created=created,
             now=self._clock(),
             enforce_pace=enforce_pace,
+            interim_ms=interim_ms,
         )
         self._fault: Fault | None = None
         self._mute = False
@@ -87,7 +89,7 @@ class Connection:
                 pass  # only a handshake can be refused
 
     async def _serve(self) -> None:
-        while not self._core.closed:
+        while self._mute or not self._core.closed:  # a server that never answers never closes either
             if self._blocked:
                 await self._websocket.wait_closed()
                 return

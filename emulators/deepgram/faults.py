@@ -11,6 +11,7 @@ type Scope = Literal["next", "every", "one", "all"]
 _KINDS: tuple[str, ...] = get_args(Kind.__value__)
 _SCOPES: tuple[str, ...] = get_args(Scope.__value__)
 _ORDERS_LIMIT = 1000
+_SENDABLE_CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}  # RFC 6455, 7.4
 
 
 class BadFaultError(ValueError):
@@ -114,10 +115,10 @@ def parse_order(values: Mapping[str, str]) -> Order:
         raise BadFaultError("count must be at least 1")
     if fault.kind == "refuse" and order.scope not in ("next", "every"):
         raise BadFaultError("only connections to come can be refused: scope next or every")
-    if not 400 <= fault.status <= 599 or not (
-        fault.code in range(1000, 1015) or fault.code in range(3000, 5000)
-    ):
+    if not 400 <= fault.status <= 599 or fault.code not in _SENDABLE_CODES:
         raise BadFaultError("status must be 400-599 and code one that a peer may send")
+    if not (fault.reason.isascii() and fault.reason.isprintable()):
+        raise BadFaultError("reason must be printable ASCII")
     return order
 
 

@@ -79,6 +79,7 @@ class Listen:
         created: str,
         now: float,
         enforce_pace: bool = False,
+        interim_ms: int = 500,
     ) -> None:
         """Begin; `created` is an ISO instant for Metadata, `now` seconds of any steady clock."""
         self._query = query
@@ -88,6 +89,7 @@ class Listen:
         self._metadata: dict[str, Any] = messages.request_metadata(request_id, model, self._model_uuid)
         self._created = created
         self._enforce_pace = enforce_pace
+        self._interim_ms = interim_ms
         self._silent_since = now
         self._rest: bytes = b""  # of a frame that ended inside a sample
         self._sha256 = hashlib.sha256()
@@ -102,7 +104,9 @@ class Listen:
     def listening(self, channel: int) -> Listening:
         """How a channel's recogniser is to listen."""
         query = self._query
-        return Listening(query.sample_rate_hz, query.interim_results, query.endpointing_ms, channel)
+        return Listening(
+            query.sample_rate_hz, query.interim_results, query.endpointing_ms, channel, self._interim_ms
+        )
 
     @property
     def deadline(self) -> float | None:

@@ -60,13 +60,21 @@ class _BadRequestError(Exception):
 
 def parse_query(target: str) -> Query | Refusal:
     """Read a request's target (`/v1/listen?…`); a refusal is to be answered before the upgrade."""
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return Refusal(400, "Bad Request", "The request's target is no URL.")
     if parts.path != LISTEN_PATH:
-        return Refusal(404, "NOT_FOUND", f"There is nothing at {parts.path}.")
+        return Refusal(404, "NOT_FOUND", _printable(f"There is nothing at {parts.path}."))
     try:
         return _checked(tuple(parse_qsl(parts.query, keep_blank_values=True)))
     except _BadRequestError as error:
-        return Refusal(400, "Bad Request", str(error))
+        return Refusal(400, "Bad Request", _printable(str(error)))
+
+
+def _printable(text: str) -> str:
+    """What may stand in a header: values of the query are quoted in messages."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text[:300])
 
 
 def _checked(parameters: tuple[tuple[str, str], ...]) -> Query:

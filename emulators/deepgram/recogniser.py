@@ -72,6 +72,7 @@ class Listening:
     interim_results: bool
     endpointing_ms: int | None  # None: finals are not made at the end of speech, only by length
     channel: int
+    interim_ms: int = 500  # audio between two interim results
 
 
 @dataclass(frozen=True, slots=True)

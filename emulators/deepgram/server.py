@@ -39,6 +39,7 @@ class Options:
     key: str | None = None
     max_connections: int = 150
     enforce_pace: bool = False
+    interim_ms: int = 500
     keep_messages: bool = False
 
 
@@ -120,10 +121,12 @@ class DeepgramEmulator:
             model=self.ears.model,
             created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             enforce_pace=self.options.enforce_pace,
+            interim_ms=self.options.interim_ms,
             changed=self._changed.set,
         )
         self.observations.open(observation)
         self._open[observation.id] = connection
+        self._changed.set()
         try:
             await connection.run(self.ears, self.faults.fault(query))
         except ConnectionClosed:

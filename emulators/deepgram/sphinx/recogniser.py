@@ -27,7 +27,6 @@ from emulators.deepgram.sphinx.engine import (
 )
 
 SPHINX_MODEL = Model(name="demo-vocabulary", version="1", arch="pocketsphinx")
-INTERIM_S = 0.5  # audio between two interim results
 LONGEST_UTTERANCE_S = 12.0  # then a final is made even though speech goes on
 LONGEST_SILENCE_S = 4.0  # then a final without words is made
 UNDECIDED_S = 0.5  # speech may yet turn out to have begun this long ago; the endpointer looks back 0.3 s
@@ -43,6 +42,7 @@ class SphinxRecogniser:
         self._rate = listening.sample_rate_hz
         self._factor = SAMPLE_RATE_HZ // self._rate
         self._interims = listening.interim_results
+        self._interim = listening.interim_ms * self._rate // 1000
         self._decoder = decoder
         self._make_endpointer = make_endpointer
         self._endpointer = make_endpointer()
@@ -66,7 +66,7 @@ class SphinxRecogniser:
             end = self._position - (len(audio) - at - frame_bytes) // (2 * self._factor)
             events += self._frame(audio[at : at + frame_bytes], end)
         if self._interims and self._position >= self._next_interim:
-            self._next_interim = self._position + int(INTERIM_S * self._rate)
+            self._next_interim = self._position + self._interim
             if self._position > self._start:
                 events.append(
                     Segment(self._start, self._position, self._words(self._position), is_final=False)
