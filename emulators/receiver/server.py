@@ -1,0 +1,167 @@
+"""The HTTP server."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+from pydantic import ValidationError
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from emulators.receiver.faults import Fault, Faults, TooManyFaults
+from emulators.receiver.recorder import MAX_BODY_BYTES, MAX_REQUESTS, Received, Recorder, Signature
+
+MAX_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverOptions:
+    """What can be chosen about a receiver."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any free port."""
+    secrets: Sequence[str] = ()
+    """Standard Webhooks secrets, `whsec_…`; a request must be signed with one of them."""
+
+
+class Receiver:
+    """A running receiver."""
+
+    def __init__(self, options: ReceiverOptions, port: int, recorder: Recorder, faults: Faults) -> None:
+        self.port = port
+        self.url = f"http://{options.host}:{port}"
+        self.recorder = recorder
+        self.faults = faults
+
+
+@asynccontextmanager
+async def serve(options: ReceiverOptions) -> AsyncGenerator[Receiver]:
+    """Listens until the context is left."""
+    recorder, faults = Recorder(), Faults()
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    admin, callbacks = _Admin(recorder, faults), _Callbacks(recorder, faults, options.secrets)
+    app.add_routes(
+        [
+            web.get("/_emulator/requests", admin.requests),
+            web.delete("/_emulator/requests", admin.forget),
+            web.post("/_emulator/faults", admin.arm),
+            web.delete("/_emulator/faults", admin.clear),
+            web.post("/{path:.*}", callbacks.receive),
+            web.put("/{path:.*}", callbacks.receive),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, options.host, options.port)
+        await site.start()
+        port = int(runner.addresses[0][1])
+        yield Receiver(options, port, recorder, faults)
+    finally:
+        await runner.cleanup()
+
+
+class _Callbacks:
+    def __init__(self, recorder: Recorder, faults: Faults, secrets: Sequence[str]) -> None:
+        self._recorder = recorder
+        self._faults = faults
+        self._verifiers = [Webhook(secret) for secret in secrets]
+
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        signature = self._verify(body, headers)
+        fault = self._faults.take(request.path)
+        status = _status(signature, fault)
+        self._recorder.record(
+            lambda number, at_ms: Received(
+                number=number,
+                received_at_ms=at_ms,
+                method=request.method,
+                path=request.path_qs,
+                headers=headers,
+                body=body.decode(errors="replace"),
+                signature=signature,
+                status=status,
+            )
+        )
+        if fault:
+            await asyncio.sleep(fault.delay_s)
+            await _fail(request, fault)
+        return web.Response(status=status or 200, headers=_headers(fault))
+
+    def _verify(self, body: bytes, headers: dict[str, str]) -> Signature:
+        if not self._verifiers:
+            return "unchecked"
+        for verifier in self._verifiers:
+            try:
+                verifier.verify(body, headers, json_parse=False)
+            except (WebhookVerificationError, ValueError):
+                continue
+            return "valid"
+        return "invalid"
+
+
+def _status(signature: Signature, fault: Fault | None) -> int | None:
+    if fault:
+        return fault.status if fault.kind == "answer" else None
+    return 401 if signature == "invalid" else 200
+
+
+def _headers(fault: Fault | None) -> dict[str, str]:
+    wanted = {"Retry-After": fault.retry_after, "Location": fault.location} if fault else {}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+async def _fail(request: web.Request, fault: Fault) -> None:
+    if fault.kind == "hang":
+        await asyncio.Event().wait()
+    if fault.kind == "drop" and request.transport:
+        request.transport.abort()
+
+
+class _Admin:
+    def __init__(self, recorder: Recorder, faults: Faults) -> None:
+        self._recorder = recorder
+        self._faults = faults
+
+    async def requests(self, request: web.Request) -> web.Response:
+        try:
+            since = int(request.query.get("since", "0"))
+            wait_s = min(float(request.query.get("wait_s", "0")), MAX_WAIT_S)
+            limit = min(int(request.query.get("limit", "1000")), MAX_REQUESTS)
+        except ValueError as error:
+            raise web.HTTPUnprocessableEntity(text=str(error)) from error
+        found = (
+            await self._recorder.wait_after(since, wait_s, limit)
+            if wait_s > 0
+            else self._recorder.after(since, limit)
+        )
+        return web.json_response(
+            {
+                "requests": [dataclasses.asdict(each) for each in found],
+                "next": found[-1].number if found else since,
+            }
+        )
+
+    async def forget(self, _: web.Request) -> web.Response:
+        self._recorder.clear()
+        return web.json_response({})
+
+    async def arm(self, request: web.Request) -> web.Response:
+        try:
+            self._faults.arm(Fault.model_validate_json(await request.read()))
+        except ValidationError as error:
+            return web.json_response(
+                {"error": error.errors(include_url=False, include_context=False)}, status=422
+            )
+        except TooManyFaults as error:
+            return web.json_response({"error": str(error)}, status=429)
+        return web.json_response({})
+
+    async def clear(self, _: web.Request) -> web.Response:
+        self._faults.clear()
+        return web.json_response({})
