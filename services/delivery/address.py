@@ -25,21 +25,22 @@ def is_allowed(literal: str, allowed: Sequence[Network]) -> bool:
         address = ip_address(literal.partition("%")[0])
     except ValueError:
         return False
-    candidates = (address, *_embedded(address))
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped  # the socket makes an IPv4 connection of it
     if any(address in network for network in allowed):
         return True
-    return all(_is_public(candidate) for candidate in candidates)
+    return all(_is_public(each) for each in (address, *_tunnelled(address)))
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _embedded(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    """IPv4 addresses that an IPv6 address leads to."""
+def _tunnelled(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
+    """IPv4 addresses that packets to an IPv6 address may end at."""
     if isinstance(address, IPv4Address):
         return []
-    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    found = [address.sixtofour, *(address.teredo or ())]
     if address in _NAT64:
         found.append(IPv4Address(int(address) & 0xFFFF_FFFF))
     return [each for each in found if each is not None]

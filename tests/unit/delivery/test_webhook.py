@@ -1,0 +1,83 @@
+import base64
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from contracts.session import Callback, CallbackMethod
+from services.delivery.webhook import UnusableSecret, WebhookRequest, prepare, read_signing_key
+from tests.unit.delivery.messages import CONTACT, SESSION, message
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
+NOW_S = int(datetime.now(UTC).timestamp())
+"""The verifier compares with its own clock, within five minutes."""
+
+
+def request(url: str = "https://hooks.example/calls", body: str = "{}", *secrets: str) -> WebhookRequest:
+    return prepare(message(3, 2), body, Callback(url=url), [read_signing_key(s) for s in secrets], NOW_S)
+
+
+def test_the_body_is_deepgrams_and_everything_of_ours_is_a_header() -> None:
+    made = request(body='{"type": "Results",  "x": "é"}')
+    assert made.body == '{"type": "Results",  "x": "é"}'.encode()
+    assert made.method == "POST"
+    assert made.headers == {
+        "Content-Type": "application/json",
+        "User-Agent": "connect-transcription",
+        "webhook-id": f"{SESSION}.3.2",
+        "webhook-timestamp": str(NOW_S),
+        "x-contact-id": CONTACT,
+        "x-session-id": SESSION,
+        "x-sequence": "3000002",
+    }
+
+
+def test_the_callbacks_method_is_used() -> None:
+    callback = Callback(url="https://hooks.example", method=CallbackMethod.PUT)
+    assert prepare(message(1), "{}", callback, [], NOW_S).method == "PUT"
+
+
+@given(st.text())
+def test_an_independent_verifier_accepts_the_signature(body: str) -> None:
+    made = request("https://hooks.example", body, SECRET, OTHER)
+    for secret in (SECRET, OTHER):
+        Webhook(secret).verify(made.body, made.headers, json_parse=False)
+
+
+def test_a_changed_body_or_another_secret_is_not_accepted() -> None:
+    made = request("https://hooks.example", "{}", SECRET)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify("{ }", made.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(OTHER).verify("{}", made.headers)
+
+
+@pytest.mark.parametrize(
+    ("url", "sent_to", "credentials"),
+    [
+        ("https://user:pass@hooks.example:8443/a?b=c", "https://hooks.example:8443/a?b=c", b"user:pass"),
+        ("https://user@hooks.example/", "https://hooks.example/", b"user:"),
+        ("https://us%40er:p%3Aa%20s%C3%A9@hooks.example", "https://hooks.example", "us@er:p:a sé".encode()),
+        ("https://a:b:c@[2001:db8::1]:443/x", "https://[2001:db8::1]:443/x", b"a:b:c"),
+    ],
+)
+def test_credentials_of_the_url_become_basic_authentication(
+    url: str, sent_to: str, credentials: bytes
+) -> None:
+    made = request(url)
+    assert made.url == sent_to
+    assert base64.b64decode(made.headers["Authorization"].removeprefix("Basic ")) == credentials
+
+
+def test_credentials_are_in_no_representation() -> None:
+    assert "pass" not in repr(request("https://user:pass@hooks.example/", "{}", SECRET))
+    assert "\\x" not in repr(read_signing_key(SECRET))
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_short", "whsec_!!!!", "whsec_" + "A" * 200])
+def test_a_secret_of_the_wrong_form_is_refused(secret: str) -> None:
+    with pytest.raises(UnusableSecret):
+        read_signing_key(secret)
