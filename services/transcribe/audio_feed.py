@@ -120,8 +120,10 @@ class AudioFeed:
 
     def finish(self, position: int, now: float) -> None:
         """The audio ends at `position`."""
-        self._end = max(position, self._backlog.end)
         self._end_by = self._end_by or now + END_LIMIT_S
+        if self._rewinding and position > self._backlog.end:
+            return  # said before ingest knew that it is to go back; it will say so again
+        self._end = max(position, self._backlog.end)
         if self._backlog.end < self._end:
             self._ask_again(self._backlog.end)
 
@@ -171,6 +173,7 @@ class AudioFeed:
         position = min(covered)
         if position < self._backlog.start:
             self._backlog.reset(position)
+            self._rewinding = False
             self._ask_again(position)
         self._cursor = position
 
@@ -181,10 +184,10 @@ class AudioFeed:
 
     def complete(self, now: float, covered: Sequence[int]) -> bool:
         """Whether the audio is over and nothing more will be heard of it."""
-        if self._end is None:
-            return False
         if self.flushed or self._given_up(now):
             return True
+        if self._end is None:
+            return False
         quiet = self.deepgram.state in (State.IDLE, State.WAITING)
         return quiet and min(covered) >= self._end - END_TOLERANCE_SAMPLES
 
@@ -241,6 +244,8 @@ class AudioFeed:
         return commands
 
     def _ask_again(self, position: int) -> None:
-        if not self._rewinding or self._backlog.end != position or self._rewind is not None:
+        """Wants the audio from `position` on; ingest then says anew where it ends."""
+        self._end = None
+        if not self._rewinding:
             self._rewind = position
         self._rewinding = True

@@ -31,7 +31,7 @@ _AWS = AioConfig(
     connect_timeout=2,
     read_timeout=5,
     max_pool_connections=64,
-    retries={"mode": "standard", "max_attempts": 2},
+    retries={"mode": "standard", "total_max_attempts": 2},
 )
 """Short: a session retries by itself, and in between its order waits."""
 

@@ -13,7 +13,7 @@ MAX_ENTRIES = 10
 MAX_BYTES = 240_000
 """Of one request; SQS and EventBridge take 256 KB at least."""
 WAIT_S = 0.02
-"""How long the first entry waits for others."""
+"""How long the first entry waits for others, while a request is under way; else it goes at once."""
 MAX_REQUESTS = 16
 """Requests under way at once."""
 
@@ -37,6 +37,7 @@ class Batches[T]:
         self._waiting: deque[_Entry[T]] = deque()
         self._arrived = asyncio.Event()
         self._slots = asyncio.Semaphore(MAX_REQUESTS)
+        self._under_way = 0
 
     def submit(self, body: T, size: int, done: Callable[[Answer], None]) -> None:
         """Adds an entry of about `size` bytes."""
@@ -48,9 +49,10 @@ class Batches[T]:
         async with asyncio.TaskGroup() as requests:
             while True:
                 await self._arrived.wait()
-                if len(self._waiting) < MAX_ENTRIES:
+                if self._under_way and len(self._waiting) < MAX_ENTRIES:
                     await asyncio.sleep(WAIT_S)
                 await self._slots.acquire()
+                self._under_way += 1
                 requests.create_task(self._deliver(self._take()))
                 if not self._waiting:
                     self._arrived.clear()
@@ -69,6 +71,7 @@ class Batches[T]:
         try:
             answers = await self._send([entry.body for entry in batch])
         finally:
+            self._under_way -= 1
             self._slots.release()
         for entry, answer in zip(batch, answers, strict=True):
             if not answer.accepted:

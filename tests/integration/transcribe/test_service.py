@@ -1,0 +1,159 @@
+"""The whole service in this process, between a link's peer, an emulated Deepgram and an emulated AWS."""
+
+import json
+import time
+from contextlib import AsyncExitStack
+
+from contracts.events import (
+    AudioGap,
+    SessionEnded,
+    SessionFailed,
+    SessionResumed,
+    SessionStarted,
+    TranscriptSegment,
+)
+from contracts.link import Draining, OpenedSession, Refusal, Refused
+from contracts.session import Ended, Outcome
+from embedded.aws import AwsEndpoint
+from embedded.resources import Resources
+from emulators.deepgram.faults import Fault, Order
+from emulators.deepgram.script import CallScript, encode_call
+from emulators.deepgram.server import DeepgramEmulator
+from emulators.deepgram.verdict import judge, received_words
+from services.transcribe.service import serving
+from services.transcribe.settings import Settings
+from tests.integration.transcribe.conftest import SECRET
+from tests.integration.transcribe.link_client import Caller, Peer, dial
+from tests.integration.transcribe.outcome import events_of, log_of, messages_of, put_header, request
+
+
+async def play(peer: Peer, handle: int, session_id: str, script: CallScript) -> Caller:
+    opened = await peer.open(handle, request(session_id))
+    assert isinstance(opened, OpenedSession)
+    return Caller(peer, opened, script.samples.tobytes(), int(time.time() * 1000))
+
+
+async def test_a_call_becomes_a_log_messages_and_events(
+    aws: AwsEndpoint, stack: Resources, settings: Settings
+) -> None:
+    script = encode_call(1, 6)
+    put_header(aws, stack, "s1", ("interim_results", "true"), ("tag", "a b"))
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        caller = await play(peer, 7, "s1", script)
+        closed = await caller.finish()
+    assert (closed.disposition, closed.reason) == ("delete", "ended")
+    log = log_of(aws, stack, "s1")
+    assert [record.n for record in log] == list(range(1, len(log) + 1))
+    assert [log[0].type, log[-2].type, log[-1].type] == ["opened", "ended", "announced"]
+    messages = messages_of(aws, stack)
+    places = [(message.n, message.k) for message in messages]
+    assert places == sorted(set(places))
+    finals = [json.loads(message.message or "") for message in messages if message.kind == "final"]
+    assert judge(script.words, received_words(finals)).clean
+    assert messages[-1].kind == "metadata"
+    events = events_of(aws, stack)
+    kinds = [kind for kind, _ in events]
+    assert kinds[0] == SessionStarted.detail_type
+    assert kinds[-1] == SessionEnded.detail_type
+    assert kinds.count(TranscriptSegment.detail_type) == len(finals)
+
+
+async def test_no_word_is_lost_or_doubled_when_deepgram_drops_the_call_twice(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, deepgram: DeepgramEmulator
+) -> None:
+    script = encode_call(2, 14)
+    put_header(aws, stack, "s2", ("interim_results", "true"))
+    await deepgram.order(Order(Fault("drop", after_s=4.03)))
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        caller = await play(peer, 1, "s2", script)
+        await caller.play(until=5 * 8000)
+        await deepgram.order(Order(Fault("close", after_s=5.7, code=1012)))
+        closed = await caller.finish()
+    assert closed.disposition == "delete"
+    assert len(deepgram.observations) == 3
+    messages = messages_of(aws, stack)
+    finals = [json.loads(message.message or "") for message in messages if message.kind == "final"]
+    verdict = judge(script.words, received_words(finals), tolerance_samples=1)
+    assert verdict.clean, verdict
+    assert [message.kind for message in messages].count("metadata") == 1
+    kinds = [kind for kind, _ in events_of(aws, stack)]
+    assert SessionResumed.detail_type in kinds
+    assert AudioGap.detail_type not in kinds
+
+
+async def test_a_bad_key_fails_the_session_with_deepgrams_own_reason(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, deepgram: DeepgramEmulator
+) -> None:
+    script = encode_call(3, 2)
+    put_header(aws, stack, "s3")
+    await deepgram.order(Order(Fault("refuse", status=401, reason="Invalid credentials.")))
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        caller = await play(peer, 1, "s3", script)
+        closed = await caller.finish()
+        again = await peer.open(2, request("s3"))
+    assert closed.disposition == "delete"
+    assert isinstance(again, Refused)
+    assert again.refusal is Refusal.ENDED
+    ended = log_of(aws, stack, "s3")[-2]
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.reason) == (Outcome.FAILED, "deepgram_rejected")
+    assert "401" in ended.explanation
+    assert "Invalid credentials." in ended.explanation
+    [(kind, detail)] = events_of(aws, stack)
+    assert kind == SessionFailed.detail_type
+    assert detail["reason"] == "deepgram_rejected"
+
+
+async def test_another_request_for_a_live_session_is_already_served(
+    aws: AwsEndpoint, stack: Resources, settings: Settings
+) -> None:
+    put_header(aws, stack, "s4")
+    async with serving(settings) as port, serving(settings) as other, dial(port, SECRET) as peer:
+        assert isinstance(await peer.open(1, request("s4")), OpenedSession)
+        here = await peer.open(2, request("s4"), message_id="m2")
+        async with dial(other, SECRET) as elsewhere:
+            there = await elsewhere.open(1, request("s4"), message_id="m2")
+            too_soon = await elsewhere.open(2, request("s4"))
+    assert isinstance(here, Refused)
+    assert isinstance(there, Refused)
+    assert isinstance(too_soon, Refused)
+    assert [here.refusal, there.refusal] == [Refusal.ALREADY_SERVED] * 2
+    assert too_soon.refusal is Refusal.BUSY
+
+
+async def test_a_session_without_a_header_is_failed(
+    aws: AwsEndpoint, stack: Resources, settings: Settings
+) -> None:
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        refused = await peer.open(1, request("s5"))
+    assert isinstance(refused, Refused)
+    assert refused.refusal is Refusal.FAILED
+    [(kind, detail)] = events_of(aws, stack)
+    assert (kind, detail["reason"]) == (SessionFailed.detail_type, "no_header")
+
+
+async def test_a_drained_session_goes_on_in_another_process_without_a_lost_word(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, deepgram: DeepgramEmulator
+) -> None:
+    script = encode_call(6, 12)
+    put_header(aws, stack, "s6", ("interim_results", "true"))
+    async with serving(settings) as successor:
+        async with AsyncExitStack() as links:
+            async with serving(settings) as port:
+                first = await links.enter_async_context(dial(port, SECRET))
+                caller = await play(first, 1, "s6", script)
+                await caller.play(until=6 * 8000)
+                await deepgram.until(lambda seen: sum(len(list(one.finals())) for one in seen) >= 5)
+            assert (await first.closed(1)).disposition == "put_back"
+            assert any(isinstance(frame, Draining) for frame in first.others)
+        async with dial(successor, SECRET) as peer:
+            caller = await play(peer, 1, "s6", script)
+            assert 0 <= caller.position <= 6 * 8000
+            closed = await caller.finish()
+    assert closed.disposition == "delete"
+    messages = messages_of(aws, stack)
+    finals = [json.loads(message.message or "") for message in messages if message.kind == "final"]
+    verdict = judge(script.words, received_words(finals), tolerance_samples=1)
+    assert verdict.clean, verdict
+    assert sorted({message.epoch for message in messages}) == [1, 2]
+    assert SessionResumed.detail_type in [kind for kind, _ in events_of(aws, stack)]
