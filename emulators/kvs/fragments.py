@@ -130,6 +130,7 @@ class ContactAudio:
             "AUDIO_TO_CUSTOMER": "2",
             "Events": "[]",
         }
+        self._trailer = matroska.tags_one_each(self._identity)
         self._fragment: Fragment | None = None
         self._counts: dict[Lane, int] = {}
         self._order = shape.lanes
@@ -183,7 +184,7 @@ class ContactAudio:
     def _close(self, *, tagged: bool = True) -> None:
         if self._fragment is None:
             return
-        self._fragment.trailer = matroska.tags_one_each(self._identity) if tagged else b""
+        self._fragment.trailer = self._trailer if tagged else b""
         self._fragment = None
         self._closed += 1
         shape = self._shape
