@@ -124,9 +124,9 @@ class Ingest:
                     pass
         except QueueFailure as failure:
             log.warning("ingest.request_not_settled", message_id=request.message_id, exc_info=failure)
-        except Exception as error:  # noqa: BLE001  # one session's fault must not end the others
+        except Exception as error:  # one session's fault must not end the others
             # The request shows itself to a successor when its visibility ends.
-            log.error("ingest.session_crashed", message_id=request.message_id, exc_info=error)
+            log.exception("ingest.session_crashed", message_id=request.message_id, exc_info=error)
         finally:
             del self._live[request.message_id]
             self._emptied.set()

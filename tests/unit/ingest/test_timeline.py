@@ -1,0 +1,200 @@
+"""The timeline: every sample at its place."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.audio import Channel, samples_of_ms
+from services.ingest.timeline import Chunk, Hole, Laid, Skipped, Timeline
+from tests.unit.ingest.stereo import Placed, expected_stereo, joined
+
+C, A = Channel.CUSTOMER, Channel.AGENT
+T0_MS = 1_700_000_000_000
+CHUNK = samples_of_ms(100)
+
+
+def audio(seed: int, ms: int) -> bytes:
+    return bytes([1 + (seed * 37 + n) % 251 for n in range(ms * 16)])
+
+
+def laid(blocks: Sequence[Placed], timeline: Timeline, *, flush: bool = True) -> list[Laid]:
+    out = [item for channel, at_ms, pcm in blocks for item in timeline.push(channel, pcm, at_ms)]
+    return out + timeline.flush() if flush else out
+
+
+def pairs(count: int, first: int = 0) -> list[Placed]:
+    return [
+        (channel, T0_MS + n * 64, audio(2 * n + channel, 64))
+        for n in range(first, first + count)
+        for channel in Channel
+    ]
+
+
+def test_both_lanes_are_interleaved_customer_first() -> None:
+    out = laid([(C, T0_MS, b"\1\2\3\4"), (A, T0_MS, b"\5\6\7\x08")], Timeline(CHUNK))
+    assert out == [Chunk(0, b"\1\2\5\6\3\4\7\x08")]
+
+
+def test_chunks_lie_on_the_grid_of_positions() -> None:
+    out = laid(pairs(10), Timeline(CHUNK, t0_ms=T0_MS, position=130))
+    chunks = [item for item in out if isinstance(item, Chunk)]
+    assert [chunk.position for chunk in chunks] == [130, 800, 1600, 2400, 3200, 4000, 4800]
+    assert chunks[-1].end == 5120
+
+
+def test_a_chunk_is_given_out_as_soon_as_both_lanes_have_it() -> None:
+    timeline = Timeline(CHUNK)
+    out = laid(pairs(2)[:3], timeline, flush=False)
+    assert out == []
+    assert [item.end for item in timeline.push(*_args(pairs(2)[3])) if isinstance(item, Chunk)] == [800]
+
+
+def _args(block: Placed) -> tuple[Channel, bytes, int]:
+    channel, at_ms, pcm = block
+    return channel, pcm, at_ms
+
+
+def test_the_session_begins_with_the_earlier_lane() -> None:
+    blocks: list[Placed] = [(C, T0_MS + 40, audio(1, 64)), (A, T0_MS, audio(2, 64))]
+    timeline = Timeline(CHUNK)
+    out = laid(blocks, timeline)
+    assert timeline.t0_ms == T0_MS
+    assert joined(out) == expected_stereo(blocks, T0_MS)
+    assert not [item for item in out if isinstance(item, Hole)]
+
+
+def test_a_session_of_one_lane_begins_once_the_other_is_late() -> None:
+    timeline = Timeline(CHUNK)
+    blocks = [block for block in pairs(6) if block[0] is A]
+    assert laid(blocks[:4], timeline, flush=False) == []
+    assert timeline.t0_ms is None
+    assert len(laid(blocks[4:], timeline, flush=False)) == 1
+    assert timeline.t0_ms == T0_MS
+    assert timeline.silent_channels == (C,)
+
+
+def test_a_short_session_begins_with_the_flush() -> None:
+    timeline = Timeline(CHUNK)
+    assert joined(laid([(C, T0_MS, b"\1\2")], timeline)) == b"\1\2\0\0"
+    assert timeline.t0_ms == T0_MS
+
+
+def test_a_hole_is_silence_of_exactly_its_length_and_told() -> None:
+    blocks = [block for block in pairs(8) if block[:2] not in [(C, T0_MS + 128), (C, T0_MS + 192)]]
+    out = laid(blocks, Timeline(CHUNK))
+    assert joined(out) == expected_stereo(blocks, T0_MS)
+    assert [item for item in out if isinstance(item, Hole)] == [Hole(C, 1024, 2048)]
+
+
+def test_a_short_block_on_the_grid_leaves_a_hole_of_its_lack() -> None:
+    blocks = pairs(6)
+    blocks[4] = (C, T0_MS + 128, audio(4, 12))
+    out = laid(blocks, Timeline(CHUNK))
+    assert joined(out) == expected_stereo(blocks, T0_MS)
+    assert [item for item in out if isinstance(item, Hole)] == [Hole(C, 1024 + 96, 1536)]
+
+
+def test_jitter_is_filled_and_not_told() -> None:
+    blocks = [(channel, at_ms + (n % 5) * 4, pcm) for n, (channel, at_ms, pcm) in enumerate(pairs(20))]
+    out = laid(blocks, Timeline(CHUNK))
+    assert joined(out) == expected_stereo(blocks, T0_MS)
+    assert not [item for item in out if isinstance(item, Hole)]
+
+
+def test_what_was_there_already_is_cut() -> None:
+    blocks = pairs(8)
+    assert joined(laid([*blocks[:10], *blocks[4:]], Timeline(CHUNK))) == expected_stereo(blocks, T0_MS)
+
+
+def test_a_late_lane_is_silent_after_256_ms_and_goes_on_at_its_own_time() -> None:
+    timeline = Timeline(CHUNK)
+    blocks = [block for block in pairs(12) if block[0] is C or block[1] >= T0_MS + 640]
+    laid([(A, T0_MS, audio(1, 64))], timeline, flush=False)
+    out = laid(blocks, timeline, flush=False)
+    first = next(item for item in out if isinstance(item, Chunk))
+    assert first.position == 0
+    hole = [item for item in out if isinstance(item, Hole)]
+    assert hole == [Hole(A, 512, samples_of_ms(640))]
+
+
+def test_a_lane_that_never_comes_costs_no_more_than_its_lag() -> None:
+    timeline = Timeline(CHUNK)
+    laid([block for block in pairs(50) if block[0] is C], timeline, flush=False)
+    assert samples_of_ms(50 * 64) - timeline.position <= CHUNK + samples_of_ms(256)
+
+
+def test_a_jump_is_skipped_and_the_position_moves_over_it() -> None:
+    far = [(channel, at_ms + 60_000, pcm) for channel, at_ms, pcm in pairs(6)]
+    out = laid([*pairs(3), *far], Timeline(CHUNK))
+    skipped = [item for item in out if isinstance(item, Skipped)]
+    assert len(skipped) == 1
+    assert skipped[0].position == samples_of_ms(3 * 64)
+    assert skipped[0].end % CHUNK == 0
+    assert samples_of_ms(60_000 - 356) < skipped[0].end <= samples_of_ms(60_000 - 256)
+    after = joined([item for item in out if isinstance(item, Chunk) and item.position >= skipped[0].end])
+    assert after == expected_stereo(far, T0_MS)[4 * skipped[0].end :]
+
+
+def test_a_hole_up_to_the_limit_is_filled() -> None:
+    blocks = [*pairs(2), (C, T0_MS + 128 + 30_000, audio(1, 64)), (A, T0_MS + 128 + 30_000, audio(2, 64))]
+    assert joined(laid(blocks, Timeline(CHUNK))) == expected_stereo(blocks, T0_MS)
+
+
+def test_a_clock_that_goes_back_gives_nothing_twice() -> None:
+    timeline = Timeline(CHUNK)
+    laid(pairs(20), timeline)
+    assert laid(pairs(10), timeline) == []
+
+
+def test_audio_before_the_wanted_position_is_cut() -> None:
+    whole = expected_stereo(pairs(10), T0_MS)
+    out = laid(pairs(10), Timeline(CHUNK, t0_ms=T0_MS, position=1000))
+    assert joined(out) == whole[4000:]
+
+
+@pytest.mark.parametrize(("level", "silent"), [(0, True), (200, True), (3000, False)])
+def test_silence_at_the_end_is_seen(level: int, silent: bool) -> None:
+    timeline = Timeline(CHUNK)
+    quiet = level.to_bytes(2, "little", signed=True) * 512
+    laid([(channel, T0_MS + n * 64, quiet) for n in range(20) for channel in Channel], timeline, flush=False)
+    assert timeline.ends_silent() is silent
+
+
+def test_nothing_is_known_of_the_end_of_nothing() -> None:
+    assert not Timeline(CHUNK).ends_silent()
+
+
+@st.composite
+def jittered(draw: st.DrawFn) -> list[Placed]:
+    """Alternating lanes, jittered and odd blocks, some missing."""
+    blocks: list[Placed] = []
+    for n in range(draw(st.integers(20, 60))):
+        for channel in Channel:
+            if n and draw(st.integers(0, 9)) == 0:
+                continue
+            ms = draw(st.sampled_from([64, 64, 64, 64, 12, 50, 80]))
+            jitter = draw(st.integers(-9, 9)) if n else 0
+            blocks.append((channel, T0_MS + n * 64 + jitter, audio(2 * n + channel, ms)))
+    return blocks
+
+
+@given(blocks=jittered())
+def test_every_sample_is_where_its_block_puts_it(blocks: list[Placed]) -> None:
+    timeline = Timeline(CHUNK)
+    assert joined(laid(blocks, timeline)) == expected_stereo(blocks, timeline.t0_ms or 0)
+
+
+@given(blocks=jittered(), data=st.data())
+def test_the_output_from_a_position_on_is_the_same_wherever_reading_began(
+    blocks: list[Placed], data: st.DataObject
+) -> None:
+    first = Timeline(CHUNK)
+    whole = joined(laid(blocks, first))
+    t0_ms = first.t0_ms or 0
+    began_at_ms = data.draw(st.integers(0, 1000)) + t0_ms
+    later = [block for block in blocks if block[1] >= began_at_ms]
+    position = samples_of_ms(began_at_ms - t0_ms + 1000) + data.draw(st.integers(0, 2000))
+    again = joined(laid(later, Timeline(CHUNK, t0_ms=t0_ms, position=position)))
+    assert again == whole[4 * position :]
