@@ -101,6 +101,11 @@ class SphinxEars:
         self._starting = asyncio.Lock()
         self._lane_numbers = itertools.count()
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run."""
+        return [worker.process.pid for worker in self._workers if not worker.lost]
+
     async def start(self) -> None:
         """Start the processes that are missing."""
         async with self._starting:
@@ -134,7 +139,7 @@ class SphinxEars:
 async def sphinx_ears(*, workers: int = 2) -> AsyncGenerator[Ears]:
     """Run `workers` recognising processes while the context lasts; the language model is made here."""
     with tempfile.TemporaryDirectory(prefix="demo-vocabulary-") as folder:
-        model, dictionary = _write_language(Path(folder))
+        model, dictionary = write_language(Path(folder))
         command = [sys.executable, "-m", "emulators.deepgram.sphinx.worker", str(model), str(dictionary)]
         async with asyncio.TaskGroup() as group:
             ears = SphinxEars(group, command, workers)
@@ -145,7 +150,8 @@ async def sphinx_ears(*, workers: int = 2) -> AsyncGenerator[Ears]:
                 await ears.stop()
 
 
-def _write_language(folder: Path) -> tuple[Path, Path]:
+def write_language(folder: Path) -> tuple[Path, Path]:
+    """Make the language model and the dictionary of the demo vocabulary; returns their files."""
     sentences = read_sentences(SENTENCES.read_text())
     model, dictionary = folder / "demo.arpa", folder / "demo.dict"
     model.write_text(bigram_model(joined(sentences)))
