@@ -62,7 +62,7 @@ def log_of(aws: AwsEndpoint, stack: Resources, session_id: str) -> list[LogRecor
         ExpressionAttributeValues={":pk": {"S": f"session#{session_id}"}, ":log": {"S": "log#"}},
         ConsistentRead=True,
     )
-    return [LOG_RECORD.validate_json(item["body"]["S"]) for item in answer["Items"]]
+    return [LOG_RECORD.validate_json(item["body"].get("S", "")) for item in answer["Items"]]
 
 
 def messages_of(aws: AwsEndpoint, stack: Resources) -> list[TranscriptMessage]:
