@@ -114,6 +114,8 @@ class Session:
 
     def no_peer(self, now: float) -> list[Command]:
         """No link would take the session now."""
+        if self.phase is not Phase.REQUESTED:
+            return []
         self._alarms.set(_Alarm.PEER, now + self._limits.peer_retry_s)
         return []
 

@@ -34,7 +34,7 @@ def _endpoints(value: object) -> object:
 class Settings(BaseSettings):
     """Environment of the ingest service, beside the standard AWS variables."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     session_requests_queue_url: str
     """SQS queue of session requests; its messages are the sessions' leases."""

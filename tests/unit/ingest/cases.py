@@ -198,16 +198,30 @@ def _matroska() -> list[Case]:
             segment(cluster(T0_MS, *raw[:4]), known_cluster(T0_MS, *raw[4:6]), cluster(T0_MS, *raw[6:])),
             tuple(found),
         ),
-        Case("empty cluster", segment(cluster(T0_MS), known_cluster(T0_MS), cluster(T0_MS, *raw)), tuple(found)),
-        Case("error without a cluster", fragment(found) + segment(tag("AWS_KINESISVIDEO_ERROR_ID", "5000")), tuple(found)),
-        Case("Void and CRC-32", void + segment(crc, void, cluster(T0_MS, crc, *raw[:3], void, *raw[3:])), tuple(found)),
+        Case(
+            "empty cluster", segment(cluster(T0_MS), known_cluster(T0_MS), cluster(T0_MS, *raw)), tuple(found)
+        ),
+        Case(
+            "error without a cluster",
+            fragment(found) + segment(tag("AWS_KINESISVIDEO_ERROR_ID", "5000")),
+            tuple(found),
+        ),
+        Case(
+            "Void and CRC-32",
+            void + segment(crc, void, cluster(T0_MS, crc, *raw[:3], void, *raw[3:])),
+            tuple(found),
+        ),
         Case("BlockGroup", segment(cluster(T0_MS, *grouped)), tuple(found)),
         Case("blocks too short", segment(cluster(T0_MS, *short)), tuple(found)),
         Case("unknown track", segment(cluster(T0_MS, *unknown_track)), tuple(found)),
         Case("scaled times", scaled, ((C, T0_MS + 64, pcm("s")),)),
         Case("tag that is no UTF-8", segment(tag("x", b"\xff\xfe"), cluster(T0_MS, *raw)), tuple(found)),
-        Case("position and prevsize", segment(cluster(T0_MS, number("a7", 5), number("ab", 7), *raw)), tuple(found)),
-    ]  # fmt: skip
+        Case(
+            "position and prevsize",
+            segment(cluster(T0_MS, number("a7", 5), number("ab", 7), *raw)),
+            tuple(found),
+        ),
+    ]
 
 
 def _lacing() -> list[Case]:
@@ -236,7 +250,7 @@ def _lacing() -> list[Case]:
             ((C, T0_MS + 64, good),),
         )
         for flags, body in ((0x02, b"\x02\xff"), (0x04, b"\x02abcd"), (0x06, b"\x01\x81"), (0x06, b""))
-    ]  # fmt: skip
+    ]
 
 
 def _malformed() -> list[Case]:

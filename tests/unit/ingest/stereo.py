@@ -11,7 +11,7 @@ type Placed = tuple[Channel, int, bytes]
 
 def expected_stereo(blocks: Sequence[Placed], t0_ms: int) -> bytes:
     """All of it: the first block that covers a sample gives it; what none covers is silent."""
-    ends = {channel: 0 for channel in Channel}
+    ends = dict.fromkeys(Channel, 0)
     samples: dict[tuple[Channel, int], bytes] = {}
     for channel, at_ms, pcm in blocks:
         for index in range(len(pcm) // 2):
