@@ -40,7 +40,7 @@ def finals(events: list[Event]) -> list[Segment]:
     return [event for event in events if isinstance(event, Segment) and event.is_final]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 20_000), max_size=50),
     channel=st.integers(0, 1),
