@@ -1,0 +1,204 @@
+"""What delivery works with: queues, store and bus of an emulated AWS, and delivery itself as a process."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contracts.events import DeliveryFailed
+from contracts.model import SessionId
+from contracts.queue import TranscriptMessage
+from contracts.session import (
+    Callback,
+    CallbackMethod,
+    Contract,
+    DeliveryMark,
+    MediaStream,
+    SessionHeader,
+    StoreKey,
+    delivery_mark_key,
+    header_key,
+)
+from embedded.aws import AwsEndpoint
+from embedded.process import Child, Program
+from embedded.resources import Resources
+from emulators.receiver.recorder import Received
+from emulators.receiver.server import Receiver
+from tests.unit.delivery.messages import CONTACT
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.type_defs import MessageTypeDef
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+WITHIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What is on the dead-letter queue."""
+
+    session: str
+    reason: str
+    body: str
+
+
+class Envelope(Contract):
+    """What EventBridge passes on."""
+
+    detail: DeliveryFailed
+
+
+class Surroundings:
+    """A stack and what a test does to it."""
+
+    def __init__(self, aws: AwsEndpoint, stack: Resources) -> None:
+        self.aws = aws
+        self.stack = stack
+        self._sqs = aws.sqs()
+        self._dynamodb = aws.dynamodb()
+        self._dead_letters: list[DeadLetter] = []
+        self._failures: list[DeliveryFailed] = []
+
+    def add_session(
+        self, session: str, url: str | None, method: CallbackMethod = CallbackMethod.POST
+    ) -> None:
+        header = SessionHeader(
+            session_id=SessionId(session),
+            contact_id=CONTACT,
+            requested_at_ms=1,
+            media=MediaStream(stream_arn="arn", start_fragment_number="1", start_timestamp_ms=1),
+            deepgram_parameters=(),
+            callback=Callback(url=url, method=method) if url else None,
+        )
+        self.put(header_key(header.session_id), header)
+
+    def put(self, key: StoreKey, model: Contract, **numbers: int) -> None:
+        self._dynamodb.put_item(
+            TableName=self.stack.table_name,
+            Item={
+                "pk": {"S": key.pk},
+                "sk": {"S": key.sk},
+                "body": {"S": model.model_dump_json()},
+                **{name: {"N": str(value)} for name, value in numbers.items()},
+            },
+        )
+
+    def mark(self, session: str) -> tuple[int, int] | None:
+        key = delivery_mark_key(SessionId(session))
+        answer = self._dynamodb.get_item(
+            TableName=self.stack.table_name,
+            Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+            ConsistentRead=True,
+        )
+        if "Item" not in answer:
+            return None
+        mark = DeliveryMark.model_validate_json(answer["Item"].get("body", {}).get("S", ""))
+        return mark.n, mark.k
+
+    def send(self, *messages: TranscriptMessage) -> None:
+        for message in messages:
+            self.send_text(message.model_dump_json(), message.session_id, message.webhook_id)
+
+    def send_text(self, body: str, group: str, deduplication: str) -> None:
+        self._sqs.send_message(
+            QueueUrl=self.stack.transcripts_url,
+            MessageBody=body,
+            MessageGroupId=group,
+            MessageDeduplicationId=deduplication,
+        )
+
+    def waiting(self) -> int:
+        """Messages on the transcripts queue, in hand or not, of all sessions."""
+        answer = self._sqs.get_queue_attributes(QueueUrl=self.stack.transcripts_url, AttributeNames=["All"])
+        attributes = answer["Attributes"]
+        return sum(
+            int(attributes.get(name, "0"))
+            for name in ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        )
+
+    def dead_letters(self, session: str) -> list[str]:
+        """Why messages of the session are on the dead-letter queue."""
+        for message in self._take(self.stack.transcripts_dlq_url):
+            reason = message.get("MessageAttributes", {})["reason"].get("StringValue", "")
+            group = message.get("Attributes", {}).get("MessageGroupId", "")
+            self._dead_letters.append(DeadLetter(group, reason, message.get("Body", "")))
+        return [letter.reason for letter in self._dead_letters if letter.session == session]
+
+    def failures(self, session: str) -> list[DeliveryFailed]:
+        """The session's Delivery Failed events that the bus passed on."""
+        for message in self._take(self.stack.events_url):
+            self._failures.append(Envelope.model_validate_json(message.get("Body", "")).detail)
+        return [failed for failed in self._failures if failed.session_id == session]
+
+    def _take(self, url: str) -> "Iterator[MessageTypeDef]":
+        answer = self._sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["MessageGroupId"],
+        )
+        for message in answer.get("Messages", []):
+            self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message.get("ReceiptHandle", ""))
+            yield message
+
+
+class Process:
+    """`python -m services.delivery`."""
+
+    def __init__(
+        self, surroundings: Surroundings, folder: Path, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._program = Program(
+            "delivery",
+            (sys.executable, "-m", "services.delivery"),
+            {
+                **surroundings.aws.environment,
+                **surroundings.stack.environment,
+                "SIGNING_SECRETS": SECRET,
+                "CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8",
+                "RETRY_SCHEDULE_S": "0.1 0.1 0.1 0.1",
+                **(settings or {}),
+            },
+        )
+        self._folder = folder
+        self.child: Child
+
+    def start(self) -> None:
+        """Returns when it is ready."""
+        self.child = Child(self._program, self._folder)
+        self.child.ready()
+
+    def stop(self) -> None:
+        """Ends it as a deployment does; it must end well."""
+        assert self.child.stop() == 0, self.log
+
+    @property
+    def log(self) -> str:
+        return self.child.log.read_text()
+
+
+def ids(requests: Iterable[Received]) -> list[str]:
+    """Webhook ids without the session."""
+    return [request.headers["webhook-id"].partition(".")[2] for request in requests]
+
+
+async def arrive(receiver: Receiver, count: int, path: str | None = None, after: int = 0) -> list[Received]:
+    """The first `count` requests (to `path`) after number `after`."""
+    found: list[Received] = []
+    async with asyncio.timeout(WITHIN_S):
+        async for request in receiver.recorder.watch(after):
+            if path in {None, request.path}:
+                found.append(request)
+            if len(found) == count:
+                break
+    return found
+
+
+async def become[T](ask: Callable[[], T], expected: T) -> None:
+    """Waits until `ask()`, which may block, returns what is expected."""
+    deadline = time.monotonic() + WITHIN_S
+    while (found := await asyncio.to_thread(ask)) != expected:
+        assert time.monotonic() < deadline, f"{found} is not {expected}"
