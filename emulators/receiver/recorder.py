@@ -32,6 +32,8 @@ class Received:
     """`unchecked` when the receiver has no secret."""
     status: int | None
     """What it is answered; None: nothing."""
+    peer_port: int
+    """Of the connection that it came over."""
 
 
 class Recorder:

@@ -86,6 +86,7 @@ class _Callbacks:
                 body=body.decode(errors="replace"),
                 signature=signature,
                 status=status,
+                peer_port=_peer_port(request),
             )
         )
         if fault:
@@ -103,6 +104,11 @@ class _Callbacks:
                 continue
             return "valid"
         return "invalid"
+
+
+def _peer_port(request: web.Request) -> int:
+    peer: tuple[str, int] | None = request.transport.get_extra_info("peername") if request.transport else None
+    return peer[1] if peer else 0
 
 
 def _status(signature: Signature, fault: Fault | None) -> int | None:

@@ -30,7 +30,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def received(number: int, at_ms: int = 0) -> Received:
-    return Received(number, at_ms, "POST", "/", {}, "{}", "unchecked", 200)
+    return Received(number, at_ms, "POST", "/", {}, "{}", "unchecked", 200, 0)
 
 
 async def test_a_request_is_recorded_as_it_came(receiver: Receiver, client: aiohttp.ClientSession) -> None:

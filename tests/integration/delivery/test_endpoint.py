@@ -1,0 +1,104 @@
+"""The HTTP client against a real server: what it reaches, what it waits for, what it says."""
+
+import time
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+
+import pytest
+
+from emulators.receiver.faults import Fault
+from emulators.receiver.server import Receiver, ReceiverOptions, serve
+from services.delivery.adapters.endpoint import Endpoints
+from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
+from services.delivery.webhook import WebhookRequest
+
+LOOPBACK = [ip_network("127.0.0.0/8")]
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with serve(ReceiverOptions()) as started:
+        yield started
+
+
+def to(url: str) -> WebhookRequest:
+    return WebhookRequest("POST", url, {"Content-Type": "application/json"}, b"{}")
+
+
+async def post(url: str, *, allowed: bool = True, timeout_s: float = 5.0) -> Outcome:
+    async with Endpoints(LOOPBACK if allowed else [], timeout_s) as endpoints:
+        return await endpoints.post(to(url))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "0.0.0.0",  # noqa: S104 -- a target
+        "[::ffff:127.0.0.1]", "[::1]", "[::]", "①②⑦.⓪.⓪.①", "127。0。0。1", "%31%32%37.0.0.1", "localhost.",
+        "127.0.0.1.", "user@127.0.0.1", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]",
+    ],
+)  # fmt: skip
+async def test_no_spelling_of_a_private_address_reaches_a_listener(receiver: Receiver, host: str) -> None:
+    outcome = await post(f"http://{host}:{receiver.port}/", allowed=False)
+    assert isinstance(outcome, NotSent | NotAnswered)
+    assert not receiver.recorder.received
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_private_address_that_is_named_is_told_so(receiver: Receiver, host: str) -> None:
+    assert await post(f"http://{host}:{receiver.port}/", allowed=False) == NotSent("forbidden_address")
+
+
+async def test_a_network_that_the_operator_allows_is_reached(receiver: Receiver) -> None:
+    assert await post(receiver.url) == Answered(200)
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1/", "wss://hooks.example/", "ftp://127.0.0.1/", "file:///etc/passwd"]
+)
+async def test_another_scheme_is_not_sent(url: str) -> None:
+    assert await post(url) == NotSent("unsupported_scheme")
+
+
+async def test_the_answers_status_and_retry_after_are_told(receiver: Receiver) -> None:
+    receiver.faults.arm(Fault(status=429, retry_after="9"))
+    assert await post(receiver.url) == Answered(429, 9)
+
+
+async def test_a_redirect_is_an_answer(receiver: Receiver) -> None:
+    receiver.faults.arm(Fault(status=302, location=f"{receiver.url}/elsewhere"))
+    assert await post(receiver.url) == Answered(302)
+    assert len(receiver.recorder.received) == 1
+
+
+async def test_an_endpoint_that_never_answers_costs_the_time_limit(receiver: Receiver) -> None:
+    receiver.faults.arm(Fault(kind="hang"))
+    began_s = time.monotonic()
+    assert await post(receiver.url, timeout_s=0.3) == NotAnswered("timeout")
+    assert time.monotonic() - began_s < 2
+
+
+async def test_a_connection_that_is_cut_is_no_answer(receiver: Receiver) -> None:
+    receiver.faults.arm(Fault(kind="drop"))
+    assert await post(receiver.url) == NotAnswered("connection")
+
+
+async def test_a_port_where_nobody_listens_is_no_answer() -> None:
+    async with serve(ReceiverOptions()) as receiver:
+        url = receiver.url
+    assert await post(url) == NotAnswered("connection")
+
+
+async def test_a_name_that_does_not_exist_is_no_answer() -> None:
+    assert await post("http://nowhere.invalid/") == NotAnswered("connection")
+
+
+async def test_plain_http_where_tls_is_expected_is_no_answer(receiver: Receiver) -> None:
+    assert await post(receiver.url.replace("http:", "https:")) == NotAnswered("tls")
+
+
+async def test_one_connection_serves_many_requests(receiver: Receiver) -> None:
+    async with Endpoints(LOOPBACK) as endpoints:
+        for _ in range(5):
+            assert await endpoints.post(to(receiver.url)) == Answered(200)
+    assert len({request.peer_port for request in receiver.recorder.received}) == 1
