@@ -79,7 +79,7 @@ class Screen:
         colour = {None: "white", "completed": "green"}.get(call.outcome, "red")
         return Panel(
             Group(*lines, Text(), progress),
-            title=Text(f"{call.name} · {call.status}", "bold"),
+            title=Text(f"{call.name} · {call.title} · {call.status}", "bold"),
             title_align="left",
             border_style=colour,
         )

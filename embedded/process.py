@@ -111,7 +111,7 @@ class Child:
 
 
 class Children:
-    """Processes that end together, the last started first, whatever happens."""
+    """Processes that end together, whatever happens."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -129,11 +129,11 @@ class Children:
             child.check()
 
     def stop(self) -> dict[str, int]:
-        """Ends them all; exit code by name."""
-        codes: dict[str, int] = {}
-        while self._children:
-            child = self._children.pop()
-            codes[child.name] = child.stop()
+        """Ends them all at once; exit code by name."""
+        for child in self._children:
+            child.terminate()
+        codes = {child.name: child.stop() for child in self._children}
+        self._children.clear()
         return codes
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,9 +65,14 @@ def create(client: "LambdaClient", name: str, code: bytes, environment: Mapping[
     return created["FunctionArn"]
 
 
-def warm(client: "LambdaClient", name: str) -> None:
-    """Pays for the first cold start now, with an event that is refused."""
-    client.invoke(FunctionName=name, Payload=json.dumps({"Name": "warm"}))
+def warm(client: "LambdaClient", name: str, processes: int = 1) -> None:
+    """Pays for cold starts now, with events that are refused: as many processes are warm afterwards.
+
+    A flow waits 8 s at most, and a busy machine may need as long for a cold start.
+    """
+    with ThreadPoolExecutor(processes) as at_once:
+        for _ in range(processes):
+            at_once.submit(client.invoke, FunctionName=name, Payload=json.dumps({"Name": "warm"}))
 
 
 def _sources(root: Path) -> Iterator[Path]:

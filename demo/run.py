@@ -1,0 +1,181 @@
+"""One run of the demo: start everything, play the calls, show what the callback hears, sum up."""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from contracts.metrics import ANNOUNCE_LAG, DELIVERY_LAG, INGEST_LAG
+from demo import observed, report
+from demo.call import DemoCall
+from demo.calls import Planned
+from demo.conversation import Line
+from demo.follow import Follower
+from demo.latency import Hop
+from demo.screen import Screen, spoken
+from embedded import trigger_function
+from embedded.aws import REGION
+from embedded.system import Configuration, Deepgram, System, running
+from emulators.connect.functions import lambda_function
+from emulators.connect.instance import open_instance
+from emulators.receiver.recorder import Recorder
+from emulators.receiver.server import ReceiverOptions, serve
+
+REFRESH_S = 0.125
+LAST_WORDS_S = 45
+"""After the last caller hung up: silence (3 s), the idle limit (10 s), the last words, and reserve."""
+FILES = (
+    ("callback.jsonl", "every request that the callback received"),
+    ("events.jsonl", "every event on the bus, as an extra consumer's queue received it"),
+    ("logs/", "what each process wrote"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose."""
+
+    planned: Sequence[Planned]
+    folder: Path
+    deepgram: Deepgram | None
+
+    @property
+    def recogniser(self) -> str:
+        """As shown beside every word count."""
+        return f"Deepgram at {self.deepgram.api}" if self.deepgram else "pocketsphinx, demo vocabulary"
+
+
+def run(options: Options, console: Console) -> int:
+    """Plays the calls; exit code 0 only if both sides of every call arrived.
+
+    Raises:
+        ProcessFailed: a part of the system did not start or ended.
+    """
+    calls = [planned.view for planned in options.planned]
+    began_at = time.monotonic()
+    configuration = Configuration(
+        folder=options.folder,
+        recogniser="pocketsphinx",
+        deepgram=options.deepgram,
+        on_stage=lambda stage: console.print(f"[dim]starting[/dim] {stage}", highlight=False),
+    )
+    with running(configuration) as system:
+        console.print(f"[dim]ready after[/dim] {time.monotonic() - began_at:.1f} s\n", highlight=False)
+        os.environ.update(system.aws.environment)  # this process is a client of the embedded AWS, too
+        follower = asyncio.run(_play(options, system, console))
+        hops = _emulators_hops(system, follower, calls)
+    hops += _services_hops(system.logs)
+    return _sum_up(console, options, calls, hops)
+
+
+async def _play(options: Options, system: System, console: Console) -> Follower:
+    calls = [planned.view for planned in options.planned]
+    follower = Follower(calls, options.folder)
+    try:
+        async with (
+            serve(ReceiverOptions()) as receiver,
+            lambda_function(trigger_function.NAME, endpoint_url=system.aws.url, region=REGION) as function,
+            open_instance(kvs_url=system.kvs_url, function=function) as instance,
+            asyncio.TaskGroup() as tasks,
+        ):
+            watching = [
+                tasks.create_task(follower.follow_events(system.aws, system.resources.events_url)),
+                tasks.create_task(_listen(receiver.recorder, follower, console)),
+                tasks.create_task(_show(console, calls)),
+            ]
+            callback = f"{receiver.url}/calls/{{contact-id}}"
+            await instance.play_all(
+                [planned.call(callback) for planned in options.planned], tell=follower.happened
+            )
+            await _until_complete(calls, follower, system)
+            for task in watching:
+                task.cancel()
+    finally:
+        follower.close()
+    return follower
+
+
+async def _listen(recorder: Recorder, follower: Follower, console: Console) -> None:
+    """Takes in what the callback receives, until cancelled; prints what is final where nothing is drawn."""
+    async for request in recorder.watch():
+        final = follower.received(request)
+        if final and not console.is_terminal:
+            _print_line(console, *final)
+
+
+async def _until_complete(calls: Sequence[DemoCall], follower: Follower, system: System) -> None:
+    """Waits for the last words of every call; a call that has none after `LAST_WORDS_S` is given up."""
+    deadline = time.monotonic() + LAST_WORDS_S
+    while not all(call.is_settled for call in calls) and time.monotonic() < deadline:
+        system.check()
+        follower.changed.clear()
+        try:
+            async with asyncio.timeout(1):
+                await follower.changed.wait()
+        except TimeoutError:
+            continue
+    for call in calls:
+        if call.outcome is None:
+            call.outcome, call.status = f"no end within {LAST_WORDS_S} s after the call", "not complete"
+
+
+async def _show(console: Console, calls: Sequence[DemoCall]) -> None:
+    """Redraws the calls until cancelled; without a terminal the lines are printed as they become final."""
+    if not console.is_terminal:
+        return
+    screen = Screen(calls)
+    with Live(screen, console=console, auto_refresh=False, transient=False) as live:
+        try:
+            while True:
+                screen.now_ms = time.time_ns() // 1_000_000
+                live.refresh()
+                await asyncio.sleep(REFRESH_S)
+        finally:
+            live.refresh()
+
+
+def _print_line(console: Console, call: DemoCall, line: Line) -> None:
+    console.print(call.name, *spoken(line), sep="  ", highlight=False, soft_wrap=True)
+
+
+def _emulators_hops(system: System, follower: Follower, calls: Sequence[DemoCall]) -> list[Hop]:
+    """Hops between what the emulators saw; of Deepgram only when it was the emulator."""
+    hops = [
+        Hop("contact flow -> answer of the trigger", follower.answers_ms),
+        observed.spoken_to_callback(follower.arrivals),
+    ]
+    if system.deepgram_emulator_url is not None:
+        observed.note_first_blocks(system.kvs_url, calls)
+        seen = observed.connections(system.deepgram_emulator_url)
+        hops += [
+            observed.first_audio(calls, seen),
+            observed.deepgram_to_callback(follower.arrivals, seen),
+        ]
+    return hops
+
+
+def _services_hops(logs: Path) -> list[Hop]:
+    """Hops that the services measure themselves, complete once they have ended."""
+    return [
+        observed.counted(logs, "ingest", INGEST_LAG, "  audio chunk spoken -> on its way to transcribe"),
+        observed.counted(logs, "transcribe", ANNOUNCE_LAG, "  Deepgram's message at transcribe -> queue"),
+        observed.counted(logs, "delivery", DELIVERY_LAG, "  Deepgram's message at transcribe -> callback"),
+    ]
+
+
+def _sum_up(console: Console, options: Options, calls: Sequence[DemoCall], hops: Sequence[Hop]) -> int:
+    console.print()
+    report.print_words(console, calls, options.recogniser)
+    console.print()
+    report.print_hops(console, hops)
+    console.print()
+    report.print_places(console, options.folder, FILES)
+    faults = report.faults(calls, embedded_recogniser=options.deepgram is None)
+    for fault in faults:
+        console.print(f"[bold red]not as it should be:[/bold red] {fault}", highlight=False)
+    return 1 if faults else 0

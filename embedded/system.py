@@ -1,0 +1,156 @@
+"""The whole system as processes on this machine: embedded AWS, KVS and Deepgram emulators, the services."""
+
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from embedded import aws, resources, trigger_function
+from embedded.process import Child, Children, Program
+
+ROOT = Path(__file__).parent.parent
+LOOPBACK = "127.0.0.1"
+WARM_TRIGGERS = 2
+"""Processes of the trigger that are warm before the first call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deepgram:
+    """A Deepgram to use: the URL of its listen endpoint and a key."""
+
+    api: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a run may choose."""
+
+    folder: Path
+    """Logs of all processes go to `logs/` in it."""
+    recogniser: str = "codec"
+    """Of the Deepgram emulator: `codec` or `pocketsphinx`."""
+    deepgram: Deepgram | None = None
+    """Another Deepgram in place of the emulator."""
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """Environment by process name, over the defaults."""
+    on_stage: Callable[[str], None] = lambda _: None
+    """Told what is being started."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The running system."""
+
+    aws: aws.AwsEndpoint
+    resources: resources.Resources
+    kvs_url: str
+    deepgram: Deepgram
+    deepgram_emulator_url: str | None
+    """Base URL of its admin API; None when another Deepgram is used."""
+    emulators: Children
+    services: Children
+    logs: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to find the stack: AWS variables and resource names."""
+        return _stack(self.aws, self.resources, self.kvs_url)
+
+    def check(self) -> None:
+        """Raises `ProcessFailed` when a process has ended."""
+        self.emulators.check()
+        self.services.check()
+
+
+@contextmanager
+def running(chosen: Configuration) -> Generator[System]:
+    """The system, ready for calls; ends every process afterwards, the services before their peers.
+
+    Raises:
+        ProcessFailed: a process did not start; the message ends with its last log lines.
+    """
+    logs = chosen.folder / "logs"
+    with Children(logs) as emulators, Children(logs) as services:
+        yield _start(emulators, services, chosen)
+
+
+def _start(emulators: Children, services: Children, chosen: Configuration) -> System:
+    chosen.on_stage("embedded AWS, Kinesis Video Streams and Deepgram emulators")
+    starting_aws = aws.start(emulators)
+    kvs = emulators.start(_emulator("kvs", "--port", "0"))
+    emulator_key = secrets.token_hex(16)
+    emulator = None
+    if chosen.deepgram is None:
+        recogniser = ("--recogniser", chosen.recogniser, "--key", emulator_key)
+        emulator = emulators.start(_emulator("deepgram", "--port", "0", *recogniser))
+    endpoint = starting_aws.wait()
+    chosen.on_stage("queues, event bus, table")
+    stack = resources.create(endpoint)
+    kvs_url = f"http://{LOOPBACK}:{kvs.ready()['port']}"
+    environment = _stack(endpoint, stack, kvs_url)
+    chosen.on_stage("trigger, ingest, transcribe, delivery")
+    deepgram, emulator_url = chosen.deepgram, None
+    if deepgram is None and emulator is not None:
+        address = f"{LOOPBACK}:{emulator.ready()['port']}"
+        deepgram, emulator_url = Deepgram(f"ws://{address}/v1/listen", emulator_key), f"http://{address}"
+    assert deepgram is not None  # noqa: S101 -- for the type checker: one of the two
+    started = _start_services(services, environment, deepgram, chosen)
+    _deploy_trigger(endpoint, environment, chosen)
+    for service in started:
+        service.ready()
+    return System(endpoint, stack, kvs_url, deepgram, emulator_url, emulators, services, services.folder)
+
+
+def _deploy_trigger(endpoint: aws.AwsEndpoint, environment: dict[str, str], chosen: Configuration) -> None:
+    settings = {**environment, **chosen.settings.get("trigger", {})}
+    package = trigger_function.build_zip(ROOT)
+    client = endpoint.functions()
+    trigger_function.create(client, trigger_function.NAME, package, settings)
+    trigger_function.warm(client, trigger_function.NAME, WARM_TRIGGERS)
+
+
+def _start_services(
+    children: Children, environment: dict[str, str], deepgram: Deepgram, chosen: Configuration
+) -> list[Child]:
+    link = {"LINK_SECRET": secrets.token_hex(32)}
+    link_port = str(_free_port())
+    settings = {
+        "transcribe": {
+            "LINK_HOST": LOOPBACK,
+            "LINK_PORT": link_port,
+            "DEEPGRAM_API": deepgram.api,
+            "DEEPGRAM_API_KEY": deepgram.key,
+            **link,
+        },
+        "ingest": {"TRANSCRIBE_ENDPOINTS": f"{LOOPBACK}:{link_port}", **link},
+        "delivery": {"CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8"},
+    }
+    return [
+        children.start(_service(name, {**environment, **own, **chosen.settings.get(name, {})}))
+        for name, own in settings.items()
+    ]
+
+
+def _emulator(name: str, *arguments: str) -> Program:
+    return Program(name, (sys.executable, "-m", f"emulators.{name}", *arguments), _python_path())
+
+
+def _service(name: str, environment: Mapping[str, str]) -> Program:
+    return Program(name, (sys.executable, "-m", f"services.{name}"), {**_python_path(), **environment})
+
+
+def _python_path() -> dict[str, str]:
+    return {"PYTHONPATH": str(ROOT)}
+
+
+def _stack(endpoint: aws.AwsEndpoint, stack: resources.Resources, kvs_url: str) -> dict[str, str]:
+    return {**endpoint.environment, "AWS_ENDPOINT_URL_KINESIS_VIDEO": kvs_url, **stack.environment}
+
+
+def _free_port() -> int:
+    with closing(socket.create_server((LOOPBACK, 0))) as probe:
+        return probe.getsockname()[1]
