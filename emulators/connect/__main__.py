@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         add(name, type=_pair, action="append", default=[], metavar="NAME=VALUE", help=of)
     add("--loops", type=int, default=0, help="how often the flow invokes the function again")
     add("--mistake", type=Mistake, choices=list(Mistake), help="let the flow be wrong")
+    add("--customer-only", action="store_true", help="the flow streams one direction only")
     add("--stream", help="name of the KVS stream (default: a free one)")
     add("--contact-events", metavar="FUNCTION", help="hand the contact event DISCONNECTED to this function")
     add("--region", default="eu-west-2", help="of the instance's ARN (default %(default)s)")
@@ -66,6 +67,7 @@ def calls_of(chosen: argparse.Namespace) -> list[Call]:
             loops=chosen.loops,
             mistake=chosen.mistake,
             stream_name=chosen.stream,
+            customer_only=chosen.customer_only,
         )
         for number in range(count)
     ]

@@ -29,6 +29,10 @@ class Call:
     cut: Cut = field(default_factory=Cut)
     swap_every: int = 3
     """Fragments until the tracks change number and order; 0 is never."""
+    customer_only: bool = False
+    """The flow streams one direction only."""
+    identity_first: bool = False
+    """The contact's tags stand before the audio, too."""
     tagless_tail: bool = False
     """The last fragment lacks the contact's tags."""
     speed: float = 1.0

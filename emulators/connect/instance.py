@@ -62,6 +62,8 @@ class Instance:
             instance_id=self._arn.rsplit("/", 1)[1],
             stream_name=call.stream_name,
             swap_every=call.swap_every,
+            customer_only=call.customer_only,
+            identity_first=call.identity_first,
             tagless_tail=call.tagless_tail,
         )
         contact = Contact(

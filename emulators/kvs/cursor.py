@@ -28,11 +28,14 @@ class Cursor:
         """Whether what was handed out so far ends with a complete fragment, or is nothing."""
         return self._fragment is None or self._taken_pieces == 0
 
-    def take(self, *, now_ms: int) -> bytes:
-        """The bytes that follow what was taken before; empty when the reader has all there is."""
+    def take(self, *, now_ms: int, last: bool = False) -> bytes:
+        """The bytes that follow what was taken before; empty when the reader has all there is.
+
+        With `last`, only those of a fragment that was begun already.
+        """
         parts: list[bytes] = []
         size_bytes = 0
-        while size_bytes < MAX_TAKE_BYTES and (fragment := self._current()) is not None:
+        while size_bytes < MAX_TAKE_BYTES and (fragment := self._current(begin=not last)) is not None:
             if self._whole and not fragment.complete:
                 break
             fresh = fragment.pieces[self._taken_pieces :]
@@ -46,8 +49,8 @@ class Cursor:
             self._fragment = None
         return b"".join(parts)
 
-    def _current(self) -> Fragment | None:
-        if self._fragment is None:
+    def _current(self, *, begin: bool) -> Fragment | None:
+        if self._fragment is None and begin:
             self._fragment = self._next()
             self._taken_pieces = 0
         return self._fragment

@@ -137,8 +137,12 @@ class ContactAudio:
         self._closed = 0
 
     def push(self, blocks: Sequence[Block], *, now_ms: int) -> None:
-        """Add blocks that arrived together; those of one instant are written in the order of the tracks."""
-        for block in sorted(blocks, key=lambda block: (block.at_ms, self._order.index(block.lane))):
+        """Add blocks that arrived together; those of one instant are written in the order of the tracks.
+
+        Blocks of a side that is not streamed are left out.
+        """
+        streamed = [block for block in blocks if block.lane in self._order]
+        for block in sorted(streamed, key=lambda block: (block.at_ms, self._order.index(block.lane))):
             fragment = self._fragment_for(block, now_ms)
             self._counts[block.lane] += 1
             track = self._order.index(block.lane) + 1

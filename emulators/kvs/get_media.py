@@ -39,7 +39,7 @@ async def send(reading: Reading, request: web.Request) -> None:
             await _wait(reading.body, thaw_at_ms - at_ms)
             if reading.body.struck is None:
                 continue
-        fresh = reading.cursor.take(now_ms=at_ms)
+        fresh = reading.cursor.take(now_ms=at_ms, last=at_ms >= limit_at_ms)
         if fresh:
             await reading.response.write(fresh)
         if reading.body.struck is not None:

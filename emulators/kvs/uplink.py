@@ -35,6 +35,8 @@ class Open(BaseModel):
     """How the names of free and new streams begin."""
     blocks_per_track: Annotated[int, Field(ge=1, le=400)] = BLOCKS_PER_TRACK
     swap_every: Annotated[int, Field(ge=0)] = 3
+    customer_only: bool = False
+    """The flow streams one direction only: there is no track TO_CUSTOMER."""
     identity_first: bool = False
     tagless_tail: bool = False
 
@@ -44,6 +46,7 @@ class Open(BaseModel):
         return Shape(
             blocks_per_track=self.blocks_per_track,
             swap_every=self.swap_every,
+            lanes=(Lane.FROM_CUSTOMER,) if self.customer_only else tuple(Lane),
             identity_first=self.identity_first,
             tagless_tail=self.tagless_tail,
         )
@@ -76,7 +79,7 @@ def decode(message: bytes) -> list[Block]:
     """The blocks of a binary message.
 
     Raises:
-        MalformedBlocks: it ends inside a block or names an unknown lane.
+        MalformedBlocks: it ends inside a block, or names an unknown lane or a time before 1970.
     """
     blocks: list[Block] = []
     offset = 0
@@ -88,7 +91,7 @@ def decode(message: bytes) -> list[Block]:
         offset += _HEADER.size + size
         if offset > len(message):
             raise MalformedBlocks(f"a block of {size} bytes ends outside the message")
-        if lane >= len(_LANES):
-            raise MalformedBlocks(f"there is no lane {lane}")
+        if lane >= len(_LANES) or at_ms < 0:
+            raise MalformedBlocks(f"there is no lane {lane} at {at_ms} ms")
         blocks.append(Block(_LANES[lane], at_ms, message[offset - size : offset]))
     return blocks

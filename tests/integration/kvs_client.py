@@ -1,5 +1,6 @@
 """Producers and readers of the KVS emulator for tests: its uplink, and aiobotocore's unchanged clients."""
 
+import asyncio
 import contextlib
 import random
 from collections.abc import AsyncGenerator
@@ -67,6 +68,16 @@ def blocks(count: int, *, first: int = 0, start_ms: int = START_MS) -> list[Bloc
 def pcm(lane: Lane, sent: list[Block]) -> bytes:
     """One side of blocks."""
     return b"".join(block.pcm for block in sent if block.lane is lane)
+
+
+async def send(kvs: RunningKvs, uplink: Uplink, sent: list[Block]) -> None:
+    """Send blocks and wait until the emulator has them."""
+    stream = kvs.account.streams.find(name=uplink.opened.stream_name, arn=None)
+    wanted = stream.contacts[-1].blocks + len(sent)
+    await uplink.send(sent)
+    async with asyncio.timeout(READ_TIMEOUT_S), aiohttp.ClientSession() as session:
+        while stream.contacts[-1].blocks < wanted:
+            await session.get(f"{kvs.base_url}/_emulator/health")
 
 
 class Body(Protocol):

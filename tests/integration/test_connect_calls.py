@@ -179,6 +179,15 @@ async def test_the_agent_may_join_late_and_blocks_may_be_short(kvs: RunningKvs, 
     assert customer == [(64 * n, 192 if n % 4 == 3 else 1024) for n in range(32)]
 
 
+async def test_a_flow_may_stream_one_direction_only(kvs: RunningKvs, instance: Instance) -> None:
+    audio = noise(20_000)
+    played = await instance.play(Call(source=PcmSource(audio), customer_only=True, speed=SPEED))
+    async with clients(kvs) as (_, media):
+        fragments = fragments_of(await read(media, played.started.stream_arn))
+    assert {tuple(fragment.tracks) for fragment in fragments} == {((1, FROM),)}
+    assert audio_of(fragments, FROM).startswith(side(audio, Lane.FROM_CUSTOMER))
+
+
 async def stream_arn_with(instance: Instance, flow: Flow, mistake: Mistake) -> object:
     await instance.play(Call(source=PcmSource(noise(1_000)), mistake=mistake, speed=SPEED))
     streams: Any = data_of(flow.events[-1])["MediaStreams"]

@@ -25,6 +25,7 @@ from tests.integration.kvs_client import (
     pcm,
     read,
     reading,
+    send,
 )
 from tests.unit.emulators.ebml_reader import CLUSTER, audio_of, fragments_of
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_kinesis_video_media.client import KinesisVideoMediaClient
 
 FROM, TO = Lane.FROM_CUSTOMER.track_name, Lane.TO_CUSTOMER.track_name
+UNHURRIED = KvsOptions(idle_s=1.5)
+"""For readers that are there before the audio."""
 QUICK = KvsOptions(idle_s=0.2, reuse_after_s=0, calls_per_s=100)
 
 
@@ -144,13 +147,10 @@ async def test_each_selector_begins_where_aws_says(kvs: RunningKvs, media: "Kine
     assert await began("NOW") == []
 
 
-async def test_now_begins_with_the_fragment_that_grows(
-    kvs: RunningKvs, media: "KinesisVideoMediaClient"
-) -> None:
-    async with contact(kvs) as uplink:
-        await uplink.send(blocks(20))
-        arn = uplink.opened.stream_arn
-        async with reading(media, arn, "NOW") as body:
+async def test_now_begins_with_the_fragment_that_grows() -> None:
+    async with serve(UNHURRIED) as kvs, clients(kvs) as (_, media), contact(kvs) as uplink:
+        await send(kvs, uplink, blocks(20))
+        async with reading(media, uplink.opened.stream_arn, "NOW") as body:
             await uplink.send(blocks(17, first=20))
             fragments = fragments_of(await body.read())
     assert [fragment.cluster_ms for fragment in fragments] == [
@@ -159,10 +159,8 @@ async def test_now_begins_with_the_fragment_that_grows(
     ]
 
 
-async def test_the_number_that_connect_names_starts_after_the_first_fragment(
-    kvs: RunningKvs, media: "KinesisVideoMediaClient"
-) -> None:
-    async with contact(kvs) as uplink:
+async def test_the_number_that_connect_names_starts_after_the_first_fragment() -> None:
+    async with serve(UNHURRIED) as kvs, clients(kvs) as (_, media), contact(kvs) as uplink:
         arn, number = uplink.opened.stream_arn, uplink.opened.start_fragment_number
         async with reading(media, arn, "FRAGMENT_NUMBER", AfterFragmentNumber=number) as body:
             await uplink.send(blocks(34))
@@ -182,10 +180,10 @@ async def test_an_unknown_fragment_is_an_error_inside_the_body(
     assert fragment.cluster_ms is None
 
 
-async def test_trickled_blocks_arrive_before_their_fragment_is_complete(
-    kvs: RunningKvs, media: "KinesisVideoMediaClient"
-) -> None:
+async def test_trickled_blocks_arrive_before_their_fragment_is_complete() -> None:
     async with (
+        serve(KvsOptions(idle_s=30)) as kvs,
+        clients(kvs) as (_, media),
         contact(kvs) as uplink,
         reading(media, uplink.opened.stream_arn, "NOW") as body,
         asyncio.timeout(READ_TIMEOUT_S),
@@ -194,7 +192,9 @@ async def test_trickled_blocks_arrive_before_their_fragment_is_complete(
         for number, block in enumerate(blocks(3)):
             await uplink.send([block])
             while block.pcm not in received:
-                received += await body.read(65_536)
+                fresh = await body.read(65_536)
+                assert fresh, "the body ended"
+                received += fresh
             assert received.count(b"\xa3\x01\x00\x00\x00\x00\x00\x04") == number + 1
 
 
@@ -204,7 +204,7 @@ async def test_whole_fragments_arrive_when_they_are_complete() -> None:
         clients(kvs) as (_, media),
         contact(kvs) as uplink,
     ):
-        await uplink.send(blocks(20))
+        await send(kvs, uplink, blocks(20))
         body = await read(media, uplink.opened.stream_arn)
         assert [len(fragment.blocks) for fragment in fragments_of(body)] == [34]
 
@@ -213,10 +213,10 @@ async def test_a_body_ends_when_the_stream_idles_and_goes_on_from_its_token(
     kvs: RunningKvs, media: "KinesisVideoMediaClient"
 ) -> None:
     async with contact(kvs) as uplink:
-        await uplink.send(blocks(17))
+        await send(kvs, uplink, blocks(17))
         arn = uplink.opened.stream_arn
         first = fragments_of(await read(media, arn))
-        await uplink.send(blocks(17, first=17))
+        await send(kvs, uplink, blocks(17, first=17))
         token = first[-1].tags["AWS_KINESISVIDEO_CONTINUATION_TOKEN"]
         second = fragments_of(await read(media, arn, "CONTINUATION_TOKEN", ContinuationToken=token))
     assert audio_of(first + second, FROM) == pcm(Lane.FROM_CUSTOMER, blocks(34))

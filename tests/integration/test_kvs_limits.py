@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from emulators.kvs.options import KvsOptions
 from emulators.kvs.server import RunningKvs, serve
-from tests.integration.kvs_client import CLIENT, READ_TIMEOUT_S, blocks, clients, contact, read, reading
+from tests.integration.kvs_client import CLIENT, READ_TIMEOUT_S, blocks, clients, contact, read, reading, send
 from tests.unit.emulators.ebml_reader import fragments_of
 
 PATIENT = KvsOptions(idle_s=30, calls_per_s=100)
@@ -120,7 +120,7 @@ async def test_a_drop_cuts_open_bodies() -> None:
 
 async def test_a_fault_can_wait_for_the_next_bodies() -> None:
     async with serve(PATIENT) as kvs, clients(kvs) as (_, media), contact(kvs) as uplink:
-        await uplink.send(blocks(17))
+        await send(kvs, uplink, blocks(17))
         assert await arm(kvs, "*", kind="error", code=4503, times=2) == 0
         for _ in range(2):
             whole, error = fragments_of(await read(media, uplink.opened.stream_arn))
@@ -133,7 +133,7 @@ async def test_a_fault_can_wait_for_the_next_bodies() -> None:
 
 async def test_a_clean_end_may_come_inside_a_fragment() -> None:
     async with serve(PATIENT) as kvs, clients(kvs) as (_, media), contact(kvs) as uplink:
-        await uplink.send(blocks(20))
+        await send(kvs, uplink, blocks(20))
         assert await arm(kvs, uplink.opened.stream_name, kind="end", times=1) == 0
         _, open_fragment = fragments_of(await read(media, uplink.opened.stream_arn))
         assert len(open_fragment.blocks) == 6

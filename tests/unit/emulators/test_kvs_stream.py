@@ -105,6 +105,18 @@ def test_a_fragment_that_was_begun_is_finished_though_it_was_dropped() -> None:
     assert [len(fragment.blocks) for fragment in fragments_of(body)] == [34]
 
 
+def test_a_reader_whose_time_is_up_finishes_its_fragment_and_begins_no_other() -> None:
+    stream = stream_with(1, end=False)
+    feed(stream, 1, first=17)
+    cursor = Cursor(stream, latest(stream), whole=False)
+    body = cursor.take(now_ms=NOW)
+    feed(stream, 20, first=18)
+    body += cursor.take(now_ms=NOW, last=True)
+    assert cursor.at_boundary
+    assert cursor.take(now_ms=NOW, last=True) == b""
+    assert [len(fragment.blocks) for fragment in fragments_of(body)] == [34]
+
+
 def test_a_slow_reader_is_given_bounded_pieces() -> None:
     cursor = Cursor(stream_with(30), earliest(), whole=False)
     first = cursor.take(now_ms=NOW)
@@ -187,11 +199,14 @@ def test_all_streams_together_keep_to_one_bound_oldest_first() -> None:
 
 
 def test_blocks_travel_as_they_are() -> None:
-    sent = [Block(Lane.TO_CUSTOMER, NOW, b"\x01\x02"), Block(Lane.FROM_CUSTOMER, -5, b"")]
+    sent = [Block(Lane.TO_CUSTOMER, NOW, b"\x01\x02"), Block(Lane.FROM_CUSTOMER, 0, b"")]
     assert decode(encode(sent)) == sent
 
 
-@pytest.mark.parametrize("message", [b"\x00", encode([Block(Lane(0), 0, PCM)])[:-1], b"\x07" + bytes(10)])
+@pytest.mark.parametrize(
+    "message",
+    [b"\x00", encode([Block(Lane(0), 0, PCM)])[:-1], encode([Block(Lane(0), -1, b"")]), b"\x07" + bytes(10)],
+)
 def test_a_message_that_is_no_sequence_of_blocks_is_refused(message: bytes) -> None:
     with pytest.raises(MalformedBlocks):
         decode(message)
