@@ -7,10 +7,14 @@ from emulators.connect.functions import LambdaFunction
 from tests.system.run import trigger_of
 
 
+SETTINGS = {"ingest": {"IDLE_S": "10"}}
+"""Half of the generated calls end in mid-word, after which ingest would wait a minute for more."""
+
+
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Generator[System]:
     """The four services, embedded AWS and the emulators, as processes; words are read by the codec."""
-    with running(Configuration(folder=tmp_path_factory.mktemp("system"))) as started:
+    with running(Configuration(folder=tmp_path_factory.mktemp("system"), settings=SETTINGS)) as started:
         yield started
         started.check()
 
