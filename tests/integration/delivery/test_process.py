@@ -1,6 +1,7 @@
 """The life of delivery's process."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,30 @@ async def test_a_stopped_process_hands_over_at_once(
     await asyncio.to_thread(second.start)
     assert ids(await arrive(receiver, 3, after=before)) == ["1", "2", "3"]
     await asyncio.to_thread(second.stop)
+
+
+async def test_two_processes_share_the_sessions_and_keep_each_in_order(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    sessions = [f"{session}-{i}" for i in range(6)]
+    processes = [Process(surroundings, tmp_path / name) for name in ("first", "second")]
+    async with asyncio.TaskGroup() as starting:
+        for process in processes:
+            starting.create_task(asyncio.to_thread(process.start))
+    for each in sessions:
+        surroundings.add_session(each, f"{receiver.url}/{each}")
+    places = [(n, k) for n in range(1, 9) for k in (0, 1)]
+    now_ms = time.time_ns() // 1_000_000
+    await asyncio.to_thread(
+        surroundings.send,
+        *(message(n, k, session=each, at_ms=now_ms) for n, k in places for each in sessions),
+    )
+    await arrive(receiver, len(places) * len(sessions))
+    expected = [f"{n}.{k}" if k else f"{n}" for n, k in places]
+    for each in sessions:
+        assert ids(r for r in receiver.recorder.received if r.path == f"/{each}") == expected
+    for process in processes:
+        await asyncio.to_thread(process.stop)
 
 
 def test_settings_that_cannot_work_end_the_process_with_their_names(
