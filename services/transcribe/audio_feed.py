@@ -96,12 +96,14 @@ class AudioFeed:
     def audio(self, chunk: AudioChunk) -> None:
         """Takes audio from the link; what does not follow is ignored, and asked for."""
         piece = Piece(chunk.position_samples, chunk.pcm)
-        if piece.end - self._cursor > MAX_UNSENT_SAMPLES:
-            self._overrun = True
-        elif piece.position > self._backlog.end:
+        if piece.end <= self._backlog.end:
+            return
+        if piece.position > self._backlog.end:
             self._ask_again(self._backlog.end)
-        elif piece.end > self._backlog.end:
-            self._rewinding = False
+        elif piece.end - self._cursor > MAX_UNSENT_SAMPLES:
+            self._overrun, self._rewinding = True, False
+        else:
+            self._overrun = self._rewinding = False
             self._backlog.push(piece)
 
     def skip(self, hole: Hole) -> None:
@@ -115,13 +117,13 @@ class AudioFeed:
         if hole.end > start:
             self._holes.append(Hole(start, hole.end, hole.cause))
             self._holes_until = hole.end
-        self._rewinding = False
+        self._overrun = self._rewinding = False
         self._backlog.skip(hole.end)
 
     def finish(self, position: int, now: float) -> None:
         """The audio ends at `position`."""
         self._end_by = self._end_by or now + END_LIMIT_S
-        if self._rewinding and position > self._backlog.end:
+        if (self._rewinding or self._overrun) and position > self._backlog.end:
             return  # said before ingest knew that it is to go back; it will say so again
         self._end = max(position, self._backlog.end)
         if self._backlog.end < self._end:
@@ -173,7 +175,7 @@ class AudioFeed:
         position = min(covered)
         if position < self._backlog.start:
             self._backlog.reset(position)
-            self._rewinding = False
+            self._rewinding = self._overrun = False
             self._ask_again(position)
         self._cursor = position
 
@@ -244,8 +246,8 @@ class AudioFeed:
         return commands
 
     def _ask_again(self, position: int) -> None:
-        """Wants the audio from `position` on; ingest then says anew where it ends."""
+        """Wants the audio from `position` on, once there is room; ingest then says anew where it ends."""
         self._end = None
-        if not self._rewinding:
+        if not self._rewinding and not self._overrun:
             self._rewind = position
-        self._rewinding = True
+            self._rewinding = True

@@ -108,6 +108,16 @@ def test_a_hole_is_one_gap_record_and_moves_the_times_after_it(seed: int) -> Non
     assert [(gap.from_samples, gap.to_samples) for gap in gaps] == [world.call.hole]
 
 
+def test_what_is_older_than_the_backlog_comes_from_ingest_again() -> None:
+    rewinds = 0
+    for seed in range(10):
+        world = World(seed, make_call(Random(seed), 45), Faults(drop=0.003), slowness=20)
+        world.claim()
+        finish(world)
+        rewinds += len(world.rewinds)
+    assert rewinds > 3
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_run_is_the_same_for_the_same_seed(seed: int) -> None:
     logs: list[object] = []

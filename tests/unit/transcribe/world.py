@@ -117,13 +117,14 @@ def make_call(dice: Random, seconds: float, *, hole: bool = False) -> Call:
 class Ear:
     """One channel of a connection: finals at silences and every few seconds, at irregular delays."""
 
-    def __init__(self, channel: int, dice: Random, call: Call) -> None:
+    def __init__(self, channel: int, dice: Random, call: Call, slowness: int) -> None:
         self._lengths = {word.name: word.end - word.start for word in call.words if word.channel == channel}
         self._channel = channel
         self._dice = dice
         self._heard = np.zeros(0, np.int16)
         self._start = 0
-        self._lag = dice.randrange(2000, 12_000)
+        self._slowness = slowness
+        self._lag = dice.randrange(2000, 12_000) * slowness
 
     def feed(self, samples: Samples) -> Iterator[str]:
         self._heard = np.concatenate([self._heard, samples])
@@ -144,7 +145,7 @@ class Ear:
         silent = np.flatnonzero(self._heard[self._start : limit] == 0)
         if not len(silent):
             return None
-        self._lag = self._dice.randrange(2000, 12_000)
+        self._lag = self._dice.randrange(2000, 12_000) * self._slowness
         return self._start + int(silent[-1]) + 1
 
     def _result(self, end: int, *, is_final: bool) -> str:
@@ -300,7 +301,9 @@ class Node:
         if self.world.dice.random() < self.world.faults.refuse:
             self.inputs.append(DeepgramRefused(number, self.world.dice.choice((429, 503, None)), "busy"))
             return
-        self._ears = [Ear(channel, self.world.dice, self.world.call) for channel in range(2)]
+        self._ears = [
+            Ear(channel, self.world.dice, self.world.call, self.world.slowness) for channel in range(2)
+        ]
         self.inputs.append(DeepgramOpened(number))
 
     def _flush(self, number: int) -> None:
@@ -319,6 +322,7 @@ class Node:
             case Credit(until_samples=until):
                 self._credit = max(self._credit, until)
             case Rewind(position_samples=position):
+                self.world.rewinds.append(position)
                 self._position = position
                 self._said_end = False
             case ClosedSession() | Refused():
@@ -338,12 +342,16 @@ class World:
     pace: float = 1.0
     """How fast the call happens; more than 1 makes a backlog."""
 
+    slowness: int = 1
+    """Of Deepgram's finals: 20 makes them come up to half a minute late."""
+
     def __post_init__(self) -> None:
         self.dice = Random(self.seed)
         self.log: dict[int, LogRecord] = {}
         self.queue: list[TranscriptMessage] = []
         self.bus: list[Event] = []
         self.nodes: list[Node] = []
+        self.rewinds: list[int] = []
         self.time_s = 0.0
 
     @property
