@@ -7,6 +7,7 @@ virtual; all dice come from one seed.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -152,7 +153,7 @@ class Ear:
         piece = self._heard[self._start : end].astype(np.int32)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], piece, [0]])))
         words: list[dict[str, object]] = []
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in pairwise(edges):
             value = int(piece[first])
             if value:
                 whole = self._lengths.get(str(value)) == int(last - first)
@@ -202,7 +203,7 @@ class Node:
         self.frozen = False
         self._handle = 0
         self._credit = 0
-        self._position = 0
+        self._position: int = 0
         self._known = False
         self._said_end = False
         self._skipped = False
@@ -269,20 +270,8 @@ class Node:
     def _perform(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
-                case Connect(connection=number):
-                    self._connect(number)
-                case SendAudio(connection=number, pcm=pcm) if number == self._connection and self._ears:
-                    assert pcm, "an empty frame ends the stream"
-                    stereo = np.frombuffer(pcm, np.int16).reshape(-1, 2)
-                    for channel, ear in enumerate(self._ears):
-                        self.inputs += [
-                            DeepgramMessage(number, text) for text in ear.feed(stereo[:, channel])
-                        ]
-                case SendText(connection=number, text=text) if number == self._connection and self._ears:
-                    if text == CLOSE_STREAM:
-                        self._flush(number)
-                case Disconnect():
-                    self._ears = None
+                case SendAudio() | SendText() | Connect() | Disconnect():
+                    self._at_deepgram(command)
                 case Append(record=record):
                     self.inputs.append(self.world.append(record))
                 case PublishToQueue(message=message):
@@ -295,6 +284,23 @@ class Node:
                     self.finished = True
                 case _:
                     pass
+
+    def _at_deepgram(self, command: SendAudio | SendText | Connect | Disconnect) -> None:
+        number, ears = command.connection, self._ears
+        match command:
+            case Connect():
+                self._connect(number)
+            case Disconnect():
+                self._ears = None
+            case SendAudio(pcm=pcm) if ears and number == self._connection:
+                assert pcm, "an empty frame ends the stream"
+                stereo = np.frombuffer(pcm, np.int16).reshape(-1, 2)
+                for channel, ear in enumerate(ears):
+                    self.inputs += [DeepgramMessage(number, text) for text in ear.feed(stereo[:, channel])]
+            case SendText(text=text) if ears and number == self._connection and text == CLOSE_STREAM:
+                self._flush(number)
+            case _:
+                pass  # sent into a connection that is gone
 
     def _connect(self, number: int) -> None:
         self._connection = number
