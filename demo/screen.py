@@ -15,6 +15,8 @@ from demo.conversation import Line
 COLOURS = {Channel.CUSTOMER: "cyan", Channel.AGENT: "green"}
 MARGIN = 15
 """Columns of `00:12 customer `."""
+MAX_LINES = 24
+"""Of the transcript that are shown at once; the newest stay."""
 _SIDE_BY_SIDE_COLUMNS = 110
 _FRAME_LINES = 4
 """Lines of a panel that are not transcript: its borders, the progress bar and a blank."""
@@ -52,7 +54,7 @@ class Screen:
         side_by_side = options.max_width >= _SIDE_BY_SIDE_COLUMNS and len(self._calls) > 1
         rows = 1 if side_by_side else len(self._calls)
         width = options.max_width // (len(self._calls) if side_by_side else 1) - 4
-        height = max(4, (console.height - 2) // rows - _FRAME_LINES)
+        height = min(MAX_LINES, max(4, (console.height - 2) // rows - _FRAME_LINES))
         grid = Table.grid(expand=True)
         panels = [self._panel(console, call, width, height) for call in self._calls]
         if side_by_side:

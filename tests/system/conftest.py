@@ -6,7 +6,6 @@ from embedded.system import Configuration, System, running
 from emulators.connect.functions import LambdaFunction
 from tests.system.run import trigger_of
 
-
 SETTINGS = {"ingest": {"IDLE_S": "10"}}
 """Half of the generated calls end in mid-word, after which ingest would wait a minute for more."""
 
