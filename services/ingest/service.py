@@ -70,7 +70,6 @@ class Ingest:
             logger().info("ingest.stopping", sessions=len(self._live))
             self._release_all()
             await receiving
-            self._release_all()  # nothing that the last poll brought is served
             while self._live:
                 self._emptied.clear()
                 await self._emptied.wait()
@@ -92,8 +91,16 @@ class Ingest:
                 await _first_of(stop, QUEUE_RETRY_S)
                 continue
             for request in requests:
-                if not self._is_served(request):
+                if stop.is_set():
+                    await self._put_back(request)
+                elif not self._is_served(request):
                     tasks.create_task(self._serve(self._live_session(request)))
+
+    async def _put_back(self, request: Request) -> None:
+        try:
+            await self._queue.put_back(request, 0)
+        except QueueFailure as failure:
+            logger().warning("ingest.request_not_settled", message_id=request.message_id, exc_info=failure)
 
     def _is_served(self, request: Request) -> bool:
         """Whether it is the message of a session that lives here, come again after its visibility ended."""

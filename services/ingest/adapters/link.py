@@ -37,7 +37,8 @@ TICK_S: Final = 0.004
 """Audio of all sessions that comes within it goes as one frame."""
 OPEN_TIMEOUT_S: Final = 3.0
 """For the connection and TLS, and again for the peer's hello."""
-CLOSE_TIMEOUT_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 0.2
+"""A dead peer does not answer the closing handshake either."""
 FULL_FOR_S: Final = 1.0
 """A full peer is asked again after this, unless it says when."""
 
@@ -189,7 +190,7 @@ async def dial(host: str, port: int, context: ssl.SSLContext, peer: str) -> Asyn
         open_timeout=OPEN_TIMEOUT_S,
         close_timeout=CLOSE_TIMEOUT_S,
         ping_interval=HEARTBEAT_S,
-        ping_timeout=DEAD_AFTER_S - HEARTBEAT_S,
+        ping_timeout=DEAD_AFTER_S - HEARTBEAT_S - CLOSE_TIMEOUT_S,
         max_size=MAX_FRAME_BYTES,
     )
     try:

@@ -41,12 +41,19 @@ class TranscribeLinks:
         self._seen: dict[Address, float] = {}
         """When an answer last named it."""
         self._open: dict[Address, TranscribeLink] = {}
+        self._changed = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         """Whether any link may take a session now."""
         now = asyncio.get_running_loop().time()
         return any(link.takes_sessions(now) for link in self._open.values())
+
+    async def until_open(self, count: int = 1) -> None:
+        """Returns when so many links are open."""
+        while len(self._open) < count:
+            self._changed.clear()
+            await self._changed.wait()
 
     def assign(self, user: LinkUser) -> tuple[TranscribeLink, int] | None:
         """The link that has fewest of our sessions, and a handle on it; None: there is none now."""
@@ -92,6 +99,7 @@ class TranscribeLinks:
                 async with dial(address.host, address.port, self._context, self._name) as link:
                     attempt = 0
                     self._open[address] = link
+                    self._changed.set()
                     logger().info("ingest.link_open", peer=link.peer, port=address.port)
                     try:
                         await link.run()

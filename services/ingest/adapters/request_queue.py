@@ -27,15 +27,16 @@ MAX_BATCH: Final = 10
 class RequestQueue:
     """Use as an async context manager."""
 
-    def __init__(self, queue_url: str) -> None:
+    def __init__(self, queue_url: str, long_poll_s: int = LONG_POLL_S) -> None:
         self._queue_url = queue_url
+        self._long_poll_s = long_poll_s
         self._closing = AsyncExitStack()
         self._sqs: SQSClient
 
     async def __aenter__(self) -> Self:
         config = AioConfig(
             connect_timeout=3,
-            read_timeout=LONG_POLL_S + 5,
+            read_timeout=self._long_poll_s + 5,
             retries={"mode": "standard", "total_max_attempts": 3},
         )
         client = AioSession().create_client("sqs", config=config)
@@ -58,7 +59,7 @@ class RequestQueue:
             answer = await self._sqs.receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=min(room, MAX_BATCH),
-                WaitTimeSeconds=LONG_POLL_S,
+                WaitTimeSeconds=self._long_poll_s,
                 VisibilityTimeout=VISIBILITY_S,
             )
         except (ClientError, BotoCoreError) as error:

@@ -1,0 +1,314 @@
+"""The whole ingest process between its real peers: SQS, KVS, and a transcribe on the link."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from contracts.audio import CHANNELS, samples_of_ms
+from contracts.link import (
+    Abort,
+    Credit,
+    End,
+    FromTranscribe,
+    Gate,
+    Open,
+    OpenedSession,
+    Refusal,
+    Refused,
+    Release,
+    Rewind,
+    Started,
+)
+from contracts.queue import SessionRequestMessage
+from embedded.aws import AwsEndpoint
+from embedded.resources import Resources
+from emulators.connect.uplink import Uplink
+from emulators.kvs.faults import Fault
+from emulators.kvs.fragments import Block
+from emulators.kvs.server import RunningKvs
+from services.ingest.adapters.kinesis_video import KinesisVideo
+from services.ingest.adapters.link import tls_context
+from services.ingest.adapters.links import TranscribeLinks
+from services.ingest.adapters.request_queue import RequestQueue
+from services.ingest.service import Ingest
+from services.ingest.settings import Endpoint, Settings
+from tests.integration.ingest.transcribe_peer import (
+    EVERYTHING,
+    SECRET,
+    WAIT_S,
+    Heard,
+    TranscribePeer,
+    transcribe_peer,
+)
+from tests.integration.kvs_client import START_MS, blocks, contact
+from tests.unit.ingest.stereo import expected_stereo
+
+CONTACT = "contact-1"
+
+
+def stereo(sent: list[Block]) -> bytes:
+    return expected_stereo([(block.lane, block.at_ms, block.pcm) for block in sent], START_MS)  # pyright: ignore[reportArgumentType]  # a Lane is 0 or 1, as a Channel
+
+
+class Surroundings:
+    """What an ingest process lives among."""
+
+    def __init__(self, aws: AwsEndpoint, stack: Resources, peer: TranscribePeer) -> None:
+        self.aws = aws
+        self.stack = stack
+        self.peer = peer
+
+    def settings(self, **changes: Any) -> Settings:
+        defaults: dict[str, Any] = {
+            "session_requests_queue_url": self.stack.session_requests_url,
+            "transcribe_endpoints": (Endpoint("127.0.0.1", self.peer.port),),
+            "link_secret": SecretStr(SECRET),
+            "idle_silent_s": 1.5,
+            "idle_s": 1.5,
+            "transfer_grace_s": 0.1,
+        }
+        return Settings(**(defaults | changes))
+
+    @contextlib.asynccontextmanager
+    async def ingest(self, **changes: Any) -> AsyncGenerator[asyncio.Event]:
+        """A running ingest; it stops with the context, or when the event is set."""
+        settings = self.settings(**changes)
+        stop = asyncio.Event()
+        streams = KinesisVideo(read_timeout_s=5, max_bodies=10)
+        async with streams, RequestQueue(settings.session_requests_queue_url, 1) as queue:
+            links = TranscribeLinks(
+                settings.transcribe_endpoints, tls_context(settings.link_secret), "ingest-test"
+            )
+            async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+                tasks.create_task(Ingest(settings, streams, queue, links).run(stop))
+                yield stop
+                stop.set()
+
+    def ask(self, uplink: Uplink | None = None, **changes: Any) -> None:
+        """Puts a request on the queue, as the bus does."""
+        media = {
+            "stream_arn": uplink.opened.stream_arn
+            if uplink
+            else "arn:aws:kinesisvideo:eu-west-2:1:stream/no/1",
+            "start_fragment_number": uplink.opened.start_fragment_number if uplink else "1",
+            "start_timestamp_ms": START_MS,
+        }
+        detail = {
+            "event_id": "s.requested",
+            "session_id": "session-1",
+            "contact_id": CONTACT,
+            "occurred_at": "2026-01-01T00:00:00Z",
+            "media": media,
+        } | changes
+        envelope = {"detail-type": "Session Requested", "detail": detail}
+        SessionRequestMessage.model_validate(envelope)
+        self.aws.sqs().send_message(
+            QueueUrl=self.stack.session_requests_url, MessageBody=json.dumps(envelope)
+        )
+
+    def waiting(self) -> tuple[int, int]:
+        """Requests that can be received now, and those that are invisible."""
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer: Any = self.aws.sqs().get_queue_attributes(
+            QueueUrl=self.stack.session_requests_url, AttributeNames=names
+        )["Attributes"]
+        return int(answer[names[0]]), int(answer[names[1]])
+
+    async def ended(self, number: int = 0) -> Heard:
+        """The session, when its end was heard."""
+        await self.peer.until(lambda: len(self.peer.sessions) > number and self.peer.sessions[number].of(End))
+        return self.peer.sessions[number]
+
+
+@pytest.fixture
+def around(aws: AwsEndpoint, stack: Resources, kvs: RunningKvs, peer: TranscribePeer) -> Surroundings:
+    assert kvs.port
+    return Surroundings(aws, stack, peer)
+
+
+async def test_a_call_arrives_whole_and_its_request_is_deleted(around: Surroundings, kvs: RunningKvs) -> None:
+    sent = blocks(80)
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        for number in range(0, len(sent), 8):
+            await uplink.send(sent[number : number + 8])
+        heard = await around.ended()
+    assert heard.of(Started) == [Started(handle=heard.opened.handle, t0_ms=START_MS)]
+    assert heard.pcm == stereo(sent)
+    assert len(heard.of(Gate)) == 1
+    [end] = heard.of(End)
+    assert (end.position_samples, end.reason) == (len(heard.pcm) // (2 * CHANNELS), "idle")
+    assert around.waiting() == (0, 0)
+
+
+async def test_the_same_stream_split_over_bodies_loses_nothing(around: Surroundings, kvs: RunningKvs) -> None:
+    sent = blocks(120)
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        for number in range(0, len(sent), 40):
+            await uplink.send(sent[number : number + 40])
+            await around.peer.until(
+                lambda until=number // 2 * 64 + 500: (
+                    around.peer.sessions and around.peer.sessions[0].end_samples >= samples_of_ms(until)
+                )
+            )
+            kind: Any = ["end", "drop", "error"][number // 40 % 3]
+            kvs.account.arm("*", Fault(kind=kind))
+        heard = await around.ended()
+    assert heard.pcm == stereo(sent)
+
+
+async def test_a_stream_that_is_not_there_is_aborted_with_the_reason(around: Surroundings) -> None:
+    async with around.ingest():
+        around.ask()
+        await around.peer.until(lambda: around.peer.sessions and around.peer.sessions[0].of(Abort))
+    [abort] = around.peer.sessions[0].of(Abort)
+    assert abort.reason == "stream_not_found"
+
+
+async def test_a_lost_link_costs_no_sample(around: Surroundings, kvs: RunningKvs) -> None:
+    sent = blocks(80)
+    again = samples_of_ms(1700) + 5
+
+    def answer(frame: Open) -> list[FromTranscribe]:
+        if len(around.peer.sessions) == 1:
+            return around.peer.claim(frame)
+        return [
+            OpenedSession(handle=frame.handle, epoch=2, t0_ms=START_MS, position_samples=again),
+            Credit(handle=frame.handle, until_samples=EVERYTHING),
+        ]
+
+    around.peer.answer = answer
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        await uplink.send(sent[:80])
+        await around.peer.until(lambda: around.peer.sessions and around.peer.sessions[0].end_samples >= again)
+        around.peer.connections[0].transport.abort()
+        await uplink.send(sent[80:])
+        heard = await around.ended(1)
+    first = around.peer.sessions[0]
+    assert first.pcm == stereo(sent)[: len(first.pcm)]
+    assert heard.opened.message_id == first.opened.message_id
+    assert heard.pcm == stereo(sent)[4 * again :]
+
+
+async def test_a_slow_peer_stops_the_reading_and_loses_nothing(around: Surroundings, kvs: RunningKvs) -> None:
+    sent = blocks(120)
+    around.peer.answer = lambda frame: [
+        OpenedSession(handle=frame.handle, epoch=1, t0_ms=None, position_samples=0),
+        Credit(handle=frame.handle, until_samples=samples_of_ms(1000)),
+    ]
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        await uplink.send(sent)
+        await around.peer.until(lambda: around.peer.sessions and around.peer.sessions[0].pcm)
+        [heard] = around.peer.sessions
+        for until_ms in range(2000, 9000, 1000):
+            assert heard.end_samples <= samples_of_ms(until_ms - 1000)
+            credit = samples_of_ms(until_ms)
+            await around.peer.send(Credit(handle=heard.opened.handle, until_samples=credit))
+            reached = min(credit, samples_of_ms(7600))
+            await around.peer.until(lambda reached=reached: heard.end_samples >= reached)
+        await around.ended()
+    assert heard.pcm == stereo(sent)
+
+
+async def test_a_rewind_sends_it_again(around: Surroundings, kvs: RunningKvs) -> None:
+    sent = blocks(60)
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        await uplink.send(sent)
+        await around.peer.until(
+            lambda: around.peer.sessions and around.peer.sessions[0].end_samples >= samples_of_ms(3000)
+        )
+        [heard] = around.peer.sessions
+        before = len(heard.pcm)
+        await around.peer.send(Rewind(handle=heard.opened.handle, position_samples=8007))
+        await around.ended()
+    assert heard.pcm[before:] == stereo(sent)[4 * 8007 :]
+
+
+async def test_a_stop_releases_sessions_and_puts_their_requests_back(
+    around: Surroundings, kvs: RunningKvs
+) -> None:
+    async with around.ingest() as stop, contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        await uplink.send(blocks(20))
+        await around.peer.until(lambda: around.peer.sessions and around.peer.sessions[0].pcm)
+        stop.set()
+        await around.peer.until(lambda: around.peer.sessions[0].of(Release))
+    assert around.waiting() == (1, 0)
+
+
+async def test_a_full_process_leaves_requests_to_others(around: Surroundings, kvs: RunningKvs) -> None:
+    async with around.ingest(max_sessions=1), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        await uplink.send(blocks(20))
+        await around.peer.until(lambda: around.peer.sessions and around.peer.sessions[0].pcm)
+        around.ask(uplink, session_id="session-2")
+        assert around.waiting() == (1, 1)
+        await around.ended(1)
+    assert [heard.opened.request.session_id for heard in around.peer.sessions] == ["session-1", "session-2"]
+
+
+async def test_a_full_peer_is_left_for_another(around: Surroundings, kvs: RunningKvs) -> None:
+    around.peer.answer = lambda frame: [
+        Refused(handle=frame.handle, refusal=Refusal.FULL, explanation="", retry_after_s=60)
+    ]
+    async with transcribe_peer() as second:
+        endpoints = (Endpoint("127.0.0.1", around.peer.port), Endpoint("127.0.0.1", second.port))
+        async with around.ingest(transcribe_endpoints=endpoints), contact(kvs, CONTACT) as uplink:
+            await uplink.send(blocks(20))
+            for number in range(3):
+                around.ask(uplink, session_id=f"session-{number}")
+            await second.until(
+                lambda: len(second.sessions) == 3 and all(heard.of(End) for heard in second.sessions)
+            )
+    assert len(around.peer.sessions) <= 2
+
+
+async def test_a_request_of_a_session_that_is_served_is_deleted(
+    around: Surroundings, kvs: RunningKvs
+) -> None:
+    def answer(frame: Open) -> list[FromTranscribe]:
+        if len(around.peer.sessions) > 1:
+            return around.peer.claim(frame)
+        return [Refused(handle=frame.handle, refusal=Refusal.ALREADY_SERVED, explanation="")]
+
+    around.peer.answer = answer
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        await around.peer.until(lambda: around.peer.sessions)
+        await uplink.send(blocks(20))
+        around.ask(uplink, session_id="session-2")
+        await around.ended(1)
+    assert around.waiting() == (0, 0)
+
+
+async def test_the_process_says_that_it_is_ready_and_ends_cleanly(around: Surroundings) -> None:
+    environment = {
+        **os.environ,
+        "SESSION_REQUESTS_QUEUE_URL": around.stack.session_requests_url,
+        "TRANSCRIBE_ENDPOINTS": f"localhost:{around.peer.port}",
+        "LINK_SECRET": SECRET,
+        "PYTHONWARNINGS": "error",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.ingest"), stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(WAIT_S):
+        assert json.loads(await process.stdout.readline())["event"] == "ingest.ready"
+        await around.peer.until_linked()
+        process.send_signal(signal.SIGTERM)
+        out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-1])["event"] == "ingest.stopped"
