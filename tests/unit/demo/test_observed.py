@@ -63,7 +63,7 @@ def test_spoken_words_count_from_the_end_of_the_last_one() -> None:
 
 
 def test_a_services_own_values_are_read_from_its_log(tmp_path: Path) -> None:
-    documents = [
+    documents: list[dict[str, Any]] = [
         {"_aws": {}, "DeliveryLag": [5, 6]},
         {"_aws": {}, "DeliveryLag": 7},
         {"event": "delivery.ready"},

@@ -20,7 +20,7 @@ def call(outcome: str | None, customer: str, agent: str, *, scored: bool = True)
 
 
 def final(channel: int, text: str) -> dict[str, Any]:
-    alternatives = [{"transcript": text, "words": []}]
+    alternatives: list[dict[str, Any]] = [{"transcript": text, "words": []}]
     return {
         "type": "Results",
         "channel_index": [channel, 2],
