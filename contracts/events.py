@@ -21,7 +21,7 @@ class Event(Contract):
 
     version: Literal[1] = 1
     event_id: str
-    """`<session>.<n>` of the log record that it tells of, or `<session>.requested`."""
+    """`<session>-<n>` of the log record that it tells of, or `<session>.requested`."""
     session_id: SessionId
     contact_id: ContactId
     occurred_at: AwareDatetime

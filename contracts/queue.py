@@ -53,5 +53,9 @@ class TranscriptMessage(Contract):
 
 
 def webhook_id(session_id: SessionId, n: int, k: int = 0) -> str:
-    """The id of message `(n, k)` of a session."""
-    return f"{session_id}.{n}.{k}" if k else f"{session_id}.{n}"
+    """The id of message `(n, k)` of a session.
+
+    Without a full stop, which separates the parts of what is signed (Standard Webhooks 1.0.0, "Signature
+    scheme").
+    """
+    return f"{session_id}-{n}-{k}" if k else f"{session_id}-{n}"

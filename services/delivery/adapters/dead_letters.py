@@ -47,7 +47,7 @@ class DeadLetters:
             last_status=last_status,
         )
         event = DeliveryFailed(
-            event_id=f"{message.webhook_id}.delivery",
+            event_id=f"{message.webhook_id}-delivery",
             session_id=message.session_id,
             contact_id=message.contact_id,
             occurred_at=datetime.fromtimestamp(now_ms / 1_000, UTC),

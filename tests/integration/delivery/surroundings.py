@@ -182,7 +182,10 @@ class Process:
 
 def ids(requests: Iterable[Received]) -> list[str]:
     """Webhook ids without the session."""
-    return [request.headers["webhook-id"].partition(".")[2] for request in requests]
+    return [
+        request.headers["webhook-id"].removeprefix(f"{request.headers['x-session-id']}-").replace("-", ".")
+        for request in requests
+    ]
 
 
 async def arrive(receiver: Receiver, count: int, path: str | None = None, after: int = 0) -> list[Received]:

@@ -16,11 +16,11 @@ def message(n: int, k: int) -> TranscriptMessage:
 
 
 def test_a_logged_message_is_identified_by_its_record_alone() -> None:
-    assert message(4, 0).webhook_id == "s.4"
+    assert message(4, 0).webhook_id == "s-4"
 
 
 def test_an_unlogged_message_is_identified_by_the_record_before_it_and_its_count() -> None:
-    assert message(4, 2).webhook_id == "s.4.2"
+    assert message(4, 2).webhook_id == "s-4-2"
 
 
 def test_sequences_grow_as_messages_are_ordered() -> None:

@@ -27,7 +27,7 @@ def test_the_body_is_deepgrams_and_everything_of_ours_is_a_header() -> None:
     assert made.headers == {
         "Content-Type": "application/json",
         "User-Agent": "connect-transcription",
-        "webhook-id": f"{SESSION}.3.2",
+        "webhook-id": f"{SESSION}-3-2",
         "webhook-timestamp": str(NOW_S),
         "x-contact-id": CONTACT,
         "x-session-id": SESSION,

@@ -444,5 +444,5 @@ class World:
         ids = list(
             dict.fromkeys(event.event_id for event in self.bus if isinstance(event, TranscriptSegment))
         )
-        assert ids == [f"{SESSION}.{record.n}" for record in finals]
+        assert ids == [f"{SESSION}-{record.n}" for record in finals]
         assert [m.message for m in self.delivered() if m.kind == "final"] == [f.message for f in finals]
