@@ -24,6 +24,8 @@ from services.ingest.matroska import (
 
 MAX_ELEMENT_BYTES: Final = 64 * 1024
 """Of any element that is held whole (Connect: blocks of 1 KiB, tags below 1 KiB)."""
+_CONNECTS_BLOCK: Final = b"\xa3\x01"
+"""A SimpleBlock whose size field has 8 bytes, as Connect writes them."""
 MAX_CONTAINER_BYTES: Final = 64 * 1024 * 1024
 """Of a Segment or Cluster that claims a size; a KVS fragment has at most 50 MB (KVS quotas)."""
 NANOSECONDS_PER_MS: Final = 1_000_000
@@ -125,6 +127,8 @@ class FragmentScanner:
         self._level = _TOP
         self._ends: list[int | None] = [None, None, None]
         """By level, the body offset at which the open Segment or Cluster ends; None: unknown."""
+        self._in_plain_cluster = False
+        """In a Cluster whose time is known, and nothing around has a known size."""
         self._in_fragment = False
         self._lanes: dict[int, Channel] = {}
         self._timecode_scale_ns = NANOSECONDS_PER_MS
@@ -165,6 +169,17 @@ class FragmentScanner:
     def _element(self, buffer: bytes, at: int, found: list[Scanned]) -> int:
         """Takes one element (of a container its head); gives the offset after it, or `at` when it is cut."""
         end = len(buffer)
+        if self._in_plain_cluster and buffer[at : at + 2] == _CONNECTS_BLOCK:
+            # The way of nearly every byte: what the rest of this function finds out is known already.
+            body = at + 9
+            after = body + int.from_bytes(buffer[at + 2 : body])
+            if body <= end and after <= body + MAX_ELEMENT_BYTES:
+                if after > end:
+                    self._needed = after
+                    return at
+                self._needed = after + 1
+                self._block(buffer[body:after], found)
+                return after
         if self._level:
             self._leave_full_containers(self._offset + at, found)
         try:
@@ -207,6 +222,7 @@ class FragmentScanner:
             if level < self._level and any(self._ends[inner] for inner in range(level + 1, self._level + 1)):
                 raise self._malformed("inside a container of known size", element, at, size)
             self._level = level
+            self._in_plain_cluster = self._in_plain_cluster and level == _IN_CLUSTER
         container = element in (Id.SEGMENT, Id.CLUSTER)
         if size > (MAX_CONTAINER_BYTES if container else MAX_ELEMENT_BYTES):
             raise self._malformed("too large", element, at, size)
@@ -220,6 +236,7 @@ class FragmentScanner:
             if element == Id.SEGMENT and not self._in_fragment:
                 raise self._malformed("without an EBML header", element, at, size)
             self._cluster_at_ms = None
+            self._in_plain_cluster = False
 
     def _check_parent(self, element: int, finish: int | None, at: int, size: int) -> None:
         for level in range(1, self._level + 1):
@@ -237,6 +254,7 @@ class FragmentScanner:
                     self._block(bytes(inner), found)
         elif element == Id.TIMECODE:
             self._cluster_at_ms = int.from_bytes(body) * self._timecode_scale_ns // NANOSECONDS_PER_MS
+            self._in_plain_cluster = self._ends[_IN_SEGMENT] is None and self._ends[_IN_CLUSTER] is None
             found.append(ClusterStarted(self._cluster_at_ms))
         elif element == Id.TAGS:
             found += _tags(body)

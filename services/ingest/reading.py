@@ -126,8 +126,11 @@ class Reading:
         if not self._body_open:
             return []
         self._last_heard_at = now
+        said = self._audio.feed(data)
+        if not said:
+            return []
         commands: list[Command] = []
-        for heard in self._audio.feed(data):
+        for heard in said:
             commands += self._heard(heard, now)
             if not self._body_open:
                 break

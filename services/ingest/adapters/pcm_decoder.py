@@ -7,6 +7,7 @@ here: two PCM tracks, one Cluster per block.
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import av
@@ -50,6 +51,10 @@ def _raw(element: int, body: bytes) -> bytes:
     return _id(element) + _size(len(body)) + body
 
 
+def _track_of(channel: Channel) -> int:
+    return channel + 1
+
+
 def _track(number: int) -> bytes:
     audio = b"".join(
         (
@@ -80,21 +85,24 @@ _HEAD: Final = b"".join((
     ))),
     _id(Id.SEGMENT), _UNKNOWN_SIZE,
     _element(Id.INFO, _unsigned(Id.TIMECODE_SCALE, 1_000_000)),
-    _element(Id.TRACKS, b"".join(_track(channel + 1) for channel in Channel)),
+    _element(Id.TRACKS, b"".join(_track(_track_of(channel)) for channel in Channel)),
 ))  # fmt: skip
 
 _BLOCK_HEAD: Final = struct.Struct(">B h B")
 _TIMECODE: Final = _unsigned(Id.TIMECODE, 0)
 _KEYFRAME: Final = 0x80
-_HEAD_BYTES: Final = _BLOCK_HEAD.size
 
 
-def _cluster(channel: Channel, payload: bytes) -> bytes:
-    """A Cluster with one SimpleBlock; all times are 0: the blocks' own are kept beside the container."""
-    size = _HEAD_BYTES + len(payload)
+@lru_cache(maxsize=64)
+def _cluster_head(channel: Channel, size: int) -> bytes:
+    """A Cluster with one SimpleBlock, up to its payload of `size` bytes.
+
+    All times are 0: the blocks' own are kept beside the container.
+    """
+    block = _BLOCK_HEAD.size + size
     return b"".join((
-        b"\x1f\x43\xb6\x75", _size(len(_TIMECODE) + 9 + size), _TIMECODE,
-        b"\xa3", _size(size), _BLOCK_HEAD.pack(0x81 + channel, 0, _KEYFRAME), payload,
+        _id(Id.CLUSTER), _size(len(_TIMECODE) + 9 + block), _TIMECODE,
+        _id(Id.SIMPLE_BLOCK), _size(block), _BLOCK_HEAD.pack(0x80 | _track_of(channel), 0, _KEYFRAME),
     ))  # fmt: skip
 
 
@@ -114,6 +122,9 @@ class _Pushed:
 
     def read(self, size: int) -> bytes:
         data = self._bytes
+        if len(data) <= size:
+            self._bytes = b""
+            return data
         self._bytes = data[size:]
         return data[:size]
 
@@ -133,7 +144,7 @@ class PcmDecoder:
         Raises:
             UndecodableBlock: nothing, or something else than the block's length came out.
         """
-        self._pushed.push(_cluster(channel, payload))
+        self._pushed.push(_cluster_head(channel, len(payload)) + payload)
         try:
             if self._container is None:
                 self._container = av.open(self._pushed, mode="r", format="matroska", options=_OPTIONS)
@@ -142,7 +153,7 @@ class PcmDecoder:
         except (FFmpegError, StopIteration) as error:
             msg = f"{len(payload)} bytes of {channel.speaker}"
             raise UndecodableBlock(msg) from error
-        pcm = b"".join(bytes(frame.planes[0])[: frame.samples * MONO_SAMPLE_BYTES] for frame in frames)
+        pcm = b"".join([bytes(frame.planes[0])[: frame.samples * MONO_SAMPLE_BYTES] for frame in frames])
         if len(pcm) != len(payload):
             msg = f"{len(pcm)} of {len(payload)} bytes of {channel.speaker}"
             raise UndecodableBlock(msg)
