@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ REFRESH_S = 0.125
 LAST_WORDS_S = 45
 """After the last caller hung up: silence (3 s), the idle limit (10 s), the last words, and reserve."""
 FILES = (
+    ("call-N.txt", "what `connect-transcription transcript <contact>` prints of it"),
     ("callback.jsonl", "every request that the callback received"),
     ("events.jsonl", "every event on the bus, as an extra consumer's queue received it"),
     ("logs/", "what each process wrote"),
@@ -69,6 +72,7 @@ def run(options: Options, console: Console) -> int:
         os.environ.update(system.aws.environment)  # this process is a client of the embedded AWS, too
         follower = asyncio.run(_play(options, system, console))
         hops = _emulators_hops(system, follower, calls)
+        _keep_transcripts(system, options.folder, calls)
     hops += _services_hops(system.logs)
     return _sum_up(console, options, calls, hops)
 
@@ -141,6 +145,15 @@ async def _show(console: Console, calls: Sequence[DemoCall]) -> None:
 
 def _print_line(console: Console, call: DemoCall, line: Line) -> None:
     console.print(call.name, *spoken(line), sep="  ", highlight=False, soft_wrap=True)
+
+
+def _keep_transcripts(system: System, folder: Path, calls: Sequence[DemoCall]) -> None:
+    """Runs the operator's command for each call, since the store ends with the demo."""
+    environment = {**os.environ, **system.environment}
+    for number, call in enumerate(calls, 1):
+        with (folder / f"call-{number}.txt").open("wb") as transcript:
+            command = (sys.executable, "-m", "cli", "transcript", call.contact_id)
+            subprocess.run(command, env=environment, stdout=transcript, stderr=subprocess.STDOUT, check=False)
 
 
 def _emulators_hops(system: System, follower: Follower, calls: Sequence[DemoCall]) -> list[Hop]:
