@@ -1,0 +1,139 @@
+import json
+
+from contracts.audio import Channel
+from contracts.events import SessionEnded, TranscriptSegment
+from contracts.queue import webhook_id
+from contracts.session import Announced
+from services.transcribe import publication as module
+from services.transcribe.instants import Instant
+from services.transcribe.journal import Said, Say
+from services.transcribe.publication import Outgoing, Publication, Way
+from services.transcribe.segments import Segment
+from tests.unit.transcribe.records import MS, SESSION, ended, final, header, opened, progress
+from tests.unit.transcribe.results import results
+
+NOW = Instant(10.0, MS)
+
+
+def fresh(*, callback: bool = True, interims: bool = False, queue_n: int = 0, bus_n: int = 0) -> Publication:
+    announced = Announced(queue_n=queue_n, bus_n=bus_n)
+    return Publication(header(callback=callback), announced, bus_interims=interims)
+
+
+def interim(n: int, k: int) -> Said:
+    message = results(1, 1.0, 1.0, ("Hello", 1.1, 1.5), is_final=False)
+    segment = Segment("s.1.8000", Channel.AGENT, False, 8_000, 16_000, "Hello", message)
+    return Said(n, k, 1, Say("interim", message, MS, segment))
+
+
+def test_a_final_goes_to_both_ways_and_the_marks_follow_each() -> None:
+    publication = fresh()
+    publication.record(opened(1), None, MS)
+    publication.record(final(2), opened(1).state, MS)
+    assert publication.announced == Announced(queue_n=1, bus_n=1)
+    message = publication.queue.take(0.0)
+    assert message is not None
+    assert (message.n, message.k, message.kind, message.webhook_id) == (2, 0, "final", webhook_id(SESSION, 2))
+    publication.queue.accepted()
+    assert publication.announced == Announced(queue_n=2, bus_n=1)
+    event = publication.bus.take(0.0)
+    assert isinstance(event, TranscriptSegment)
+    publication.bus.accepted()
+    assert publication.announced == Announced(queue_n=2, bus_n=2)
+    assert publication.empty
+
+
+def test_what_was_announced_already_is_not_announced_again() -> None:
+    publication = fresh(queue_n=3, bus_n=2)
+    for n in (2, 3, 4):
+        publication.record(final(n), None, MS)
+    assert publication.queue.waiting == 1
+    assert publication.bus.waiting == 2
+
+
+def test_one_entry_is_under_way_at_a_time() -> None:
+    publication = fresh()
+    publication.record(final(2), None, MS)
+    publication.record(final(3), None, MS)
+    assert publication.queue.take(0.0) is not None
+    assert publication.queue.take(0.0) is None
+    publication.queue.failed(0.0, jitter=0.5)
+    assert publication.queue.take(0.0) is None
+    assert publication.queue.deadline == 0.5 * module.RETRY_BASE_S
+    again = publication.queue.take(0.5 * module.RETRY_BASE_S)
+    assert again is not None
+    assert again.n == 2
+
+
+def test_without_a_callback_nothing_goes_to_the_queue() -> None:
+    publication = fresh(callback=False)
+    publication.record(final(2), None, MS)
+    publication.place(interim(2, 1), NOW)
+    assert publication.queue.empty
+    assert publication.announced.queue_n == 2
+
+
+def test_interims_go_to_the_queue_and_to_the_bus_only_if_wanted() -> None:
+    publication = fresh()
+    publication.place(interim(1, 1), NOW)
+    message = publication.queue.take(0.0)
+    assert message is not None
+    assert (message.kind, message.webhook_id) == ("interim", webhook_id(SESSION, 1, 1))
+    assert publication.bus.empty
+    publication = fresh(interims=True)
+    publication.place(interim(1, 2), NOW)
+    event = publication.bus.take(0.0)
+    assert isinstance(event, TranscriptSegment)
+    assert (event.is_final, event.segment_id, event.event_id) == (
+        False,
+        "s.1.8000",
+        webhook_id(SESSION, 1, 2),
+    )
+
+
+def test_the_end_brings_metadata_to_the_queue_and_an_event_to_the_bus() -> None:
+    publication = fresh()
+    publication.record(ended(5), None, MS)
+    message = publication.queue.take(0.0)
+    assert message is not None
+    assert (message.kind, message.n, message.message) == ("metadata", 5, "{}")
+    assert isinstance(publication.bus.take(0.0), SessionEnded)
+
+
+def test_records_that_are_nobody_elses_business_move_the_marks_alone() -> None:
+    publication = fresh()
+    publication.record(opened(1), None, MS)
+    publication.record(progress(2), opened(1).state, MS)
+    assert publication.empty
+    assert publication.announced == Announced(queue_n=2, bus_n=2)
+
+
+def test_a_final_too_large_for_the_queue_is_left_to_be_fetched_from_the_log() -> None:
+    publication = fresh()
+    large = json.dumps({"type": "Results", "text": "ä" * module.MAX_MESSAGE_BYTES}, ensure_ascii=False)
+    publication.record(final(2, large), None, MS)
+    message = publication.queue.take(0.0)
+    assert message is not None
+    assert message.message is None
+    event = publication.bus.take(0.0)
+    assert isinstance(event, TranscriptSegment)
+    assert (event.deepgram, event.transcript) == (None, "Hello there")
+    assert len(event.model_dump_json()) < 1_000
+
+
+def test_when_a_way_is_down_for_long_unlogged_entries_are_lost_and_no_record_is() -> None:
+    way: Way[str] = Way(0)
+    way.put(Outgoing(1, logged=False, body="first", received_at_ms=MS))
+    assert way.take(0.0) == "first"
+    for n in range(2, 5):
+        way.put(Outgoing(n, logged=True, body=f"final {n}", received_at_ms=MS))
+        for k in range(module.MAX_UNLOGGED):
+            way.put(Outgoing(n, logged=False, body=f"{n}.{k}", received_at_ms=MS))
+    way.accepted()
+    bodies = list[str]()
+    while (body := way.take(0.0)) is not None:
+        bodies.append(body)
+        way.accepted()
+    assert [body for body in bodies if body.startswith("final")] == ["final 2", "final 3", "final 4"]
+    assert len(bodies) <= 3 + module.MAX_UNLOGGED
+    assert bodies[-1] == f"4.{module.MAX_UNLOGGED - 1}"
