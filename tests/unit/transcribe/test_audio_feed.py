@@ -1,0 +1,224 @@
+import numpy as np
+import pytest
+
+from contracts.link import AudioChunk
+from services.transcribe.audio_feed import (
+    CHUNK_SAMPLES,
+    KEPT_SAMPLES,
+    MAX_CHUNK_SAMPLES,
+    MAX_UNSENT_SAMPLES,
+    WINDOW_SAMPLES,
+    AudioFeed,
+    Hole,
+)
+from services.transcribe.commands import Command, Connect, Disconnect, SendAudio, SendText
+from services.transcribe.deepgram_session import CLOSE_STREAM, KEEP_ALIVE, Flushed, Lost
+
+NONE = (0, 0)
+
+
+def chunk(position: int, samples: int = 800) -> AudioChunk:
+    return AudioChunk(1, position, np.ones((samples, 2), "<i2").tobytes())
+
+
+def lengths(commands: list[Command]) -> list[int]:
+    return [len(command.pcm) // 4 for command in commands if isinstance(command, SendAudio)]
+
+
+def texts(commands: list[Command]) -> list[str]:
+    return [command.text for command in commands if isinstance(command, SendText)]
+
+
+def streaming(*, at: int = 0) -> AudioFeed:
+    """A feed whose connection is open, with 100 ms sent."""
+    feed = AudioFeed(at)
+    feed.audio(chunk(at))
+    assert feed.pump(0.0, (at, at)) == [Connect(1)]
+    feed.opened(0.0)
+    assert lengths(feed.pump(0.0, (at, at))) == [800]
+    return feed
+
+
+def test_it_connects_only_when_there_is_audio() -> None:
+    feed = AudioFeed(0)
+    assert feed.pump(0.0, NONE) == []
+    feed.audio(chunk(0))
+    assert feed.pump(0.0, NONE) == [Connect(1)]
+    assert feed.pump(0.1, NONE) == []
+
+
+def test_audio_waits_for_the_handshake_and_none_is_lost() -> None:
+    feed = AudioFeed(0)
+    for position in range(0, 8_000, 800):
+        feed.audio(chunk(position))
+        feed.pump(0.0, NONE)
+    feed.opened(1.0)
+    sent = lengths(feed.pump(1.0, NONE))
+    assert sum(sent) == 8_000
+    assert all(CHUNK_SAMPLES <= length <= MAX_CHUNK_SAMPLES for length in sent)
+
+
+def test_small_pieces_are_held_for_a_tenth_of_a_second() -> None:
+    feed = streaming()
+    feed.audio(chunk(800, 200))
+    assert feed.pump(0.02, NONE) == []
+    assert feed.deadline == pytest.approx(0.1)
+    assert lengths(feed.pump(0.1, NONE)) == [200]
+
+
+def test_a_backlog_goes_out_at_the_pace_that_is_allowed() -> None:
+    feed, now, sent = streaming(), 0.0, 800
+    for position in range(800, 80_000, 800):
+        feed.audio(chunk(position))
+    sent += sum(lengths(feed.pump(now, NONE)))
+    while sent < 80_000:
+        assert feed.deadline is not None
+        now = max(now, feed.deadline)
+        sent += sum(lengths(feed.pump(now, (max(0, sent - 8_000),) * 2)))
+        assert sent <= 8_000 * (1.25 + 1.25 * now) + 1
+    assert now == pytest.approx((10 - 1.25) / 1.25, abs=0.3)
+
+
+def test_credit_is_a_window_beyond_what_was_sent() -> None:
+    assert AudioFeed(400).credit_until == 400 + WINDOW_SAMPLES
+    assert streaming().credit_until == 800 + WINDOW_SAMPLES
+
+
+def test_audio_that_does_not_follow_is_asked_for_once_and_ignored_until_then() -> None:
+    feed = streaming()
+    feed.audio(chunk(8_000))
+    feed.audio(chunk(8_800))
+    assert feed.take_rewind() == 800
+    assert feed.take_rewind() is None
+    assert feed.expected == 800
+    feed.audio(chunk(800))
+    assert feed.expected == 1_600
+
+
+def test_audio_without_credit_is_refused_and_asked_for_when_there_is_room() -> None:
+    feed, position = AudioFeed(0), 0
+    while feed.expected == position:
+        feed.audio(chunk(position))
+        position += 800
+    assert feed.expected == MAX_UNSENT_SAMPLES
+    assert feed.take_rewind() is None
+    feed.pump(0.0, NONE)
+    feed.opened(0.0)
+    now = 0.0
+    while (wanted := feed.take_rewind()) is None:
+        feed.pump(now, NONE)
+        now += 0.1
+    assert wanted == MAX_UNSENT_SAMPLES
+
+
+def test_a_lost_connection_replays_what_is_not_final_with_the_further_channel_silent() -> None:
+    feed = streaming()
+    for position in range(800, 8_000, 800):
+        feed.audio(chunk(position))
+    feed.pump(1.0, NONE)
+    covered = (2_000, 4_000)
+    assert feed.deepgram.closed(1006, "", 2.0, 0.0) == Lost(0.0)
+    feed.lost(covered)
+    assert feed.take_rewind() is None
+    assert feed.pump(2.0, covered) == [Connect(2)]
+    feed.opened(2.1)
+    pcm = b"".join(command.pcm for command in feed.pump(2.1, covered) if isinstance(command, SendAudio))
+    samples = np.frombuffer(pcm, "<i2").reshape(-1, 2)
+    assert len(samples) == 6_000
+    assert samples[:, 0].all()
+    assert not samples[:2_000, 1].any()
+    assert samples[2_000:, 1].all()
+    assert feed.times.start(0) == 2_000
+
+
+def test_what_the_backlog_does_not_hold_is_a_rewind() -> None:
+    feed, now = streaming(), 0.0
+    for position in range(800, KEPT_SAMPLES + 40_000, 800):
+        now += 0.1
+        feed.audio(chunk(position))
+        feed.pump(now, NONE)
+    feed.deepgram.closed(1006, "", now, 0.0)
+    feed.lost((1_000, 900))
+    assert feed.take_rewind() == 900
+    assert feed.expected == 900
+    assert feed.credit_until == 900 + WINDOW_SAMPLES
+
+
+def test_a_hole_is_told_when_all_before_it_is_final_and_only_once() -> None:
+    feed = streaming()
+    feed.skip(Hole(800, 9_000, "lost"))
+    feed.audio(chunk(9_000))
+    feed.pump(0.1, NONE)
+    assert feed.take_holes((800, 600)) == []
+    assert feed.take_holes((800, 800)) == [Hole(800, 9_000, "lost")]
+    feed.lost((500, 500))
+    feed.skip(Hole(800, 9_000, "lost"))
+    assert feed.take_holes((9_800, 9_800)) == []
+    assert feed.times.start(800) == 9_000
+
+
+def test_the_end_flushes_when_all_was_sent() -> None:
+    feed = streaming()
+    feed.audio(chunk(800, 100))
+    feed.finish(900, 0.01)
+    commands = feed.pump(0.01, NONE)
+    assert lengths(commands) == [100]
+    assert texts(commands) == [CLOSE_STREAM]
+    assert feed.deepgram.metadata(0.2)
+    assert feed.deepgram.closed(1000, "", 0.3, 0.0) == Flushed(complete=True)
+
+
+def test_a_call_without_audio_ends_without_a_connection() -> None:
+    feed = AudioFeed(0)
+    feed.finish(0, 1.0)
+    assert feed.pump(1.0, NONE) == []
+    assert feed.complete(1.0, NONE)
+    assert feed.missing(NONE) is None
+
+
+def test_a_flush_without_metadata_is_enough_when_all_is_final() -> None:
+    feed = streaming()
+    feed.finish(800, 0.1)
+    feed.pump(0.1, NONE)
+    feed.deepgram.closed(1006, "", 0.2, 0.0)
+    feed.unflushed((800, 790))
+    assert feed.complete(0.2, (800, 790))
+    assert feed.missing((800, 790)) is None
+
+
+def test_a_flush_that_fails_is_repeated_and_then_given_up_with_what_is_missing() -> None:
+    feed, covered = AudioFeed(0), (0, 0)
+    for position in range(0, 8_000, 800):
+        feed.audio(chunk(position))
+    feed.finish(8_000, 0.0)
+    for number in range(1, 4):
+        assert not feed.complete(0.0, covered)
+        assert feed.pump(number, covered) == [Connect(number)]
+        feed.opened(number)
+        assert texts(feed.pump(number, covered)) == [CLOSE_STREAM]
+        assert feed.deepgram.closed(1006, "", number + 0.5, 0.0) == Flushed(complete=False)
+        feed.unflushed(covered)
+    assert feed.complete(4.0, covered)
+    assert feed.missing(covered) == Hole(0, 8_000, "deepgram_incomplete")
+
+
+def test_an_end_above_what_came_asks_for_the_rest_and_for_the_end_again() -> None:
+    feed = streaming()
+    feed.finish(1_600, 1.0)
+    assert feed.take_rewind() == 800
+    assert feed.pump(1.0, NONE) == []
+    feed.audio(chunk(800))
+    feed.finish(1_600, 2.0)
+    assert texts(feed.pump(2.0, NONE)) == [CLOSE_STREAM]
+
+
+def test_in_a_long_silence_of_the_link_the_connection_is_kept_alive() -> None:
+    feed = streaming()
+    assert feed.deadline == pytest.approx(4.0)
+    assert texts(feed.pump(4.0, NONE)) == [KEEP_ALIVE]
+
+
+def test_a_connection_is_dropped_once() -> None:
+    feed = streaming()
+    assert feed.disconnect() == [Disconnect(1)]
+    assert feed.disconnect() == []

@@ -1,0 +1,295 @@
+"""What a session does about its link, its end, and its place in the log."""
+
+import numpy as np
+import pytest
+
+from contracts.link import (
+    Abort,
+    AudioChunk,
+    ClosedSession,
+    Credit,
+    End,
+    Gate,
+    Notice,
+    OpenedSession,
+    Refusal,
+    Refused,
+    Release,
+    Rewind,
+    Started,
+)
+from contracts.session import AnnouncedRecord, Ended, LogRecord, Outcome, Progress
+from services.transcribe.commands import (
+    Append,
+    Command,
+    Connect,
+    Disconnect,
+    Finish,
+    FreeRequest,
+    PublishToBus,
+    PublishToQueue,
+    Report,
+    SendAudio,
+    SendFrame,
+    SendText,
+)
+from services.transcribe.inputs import (
+    Appended,
+    AppendFailed,
+    Attached,
+    BusAnswered,
+    DeepgramMessage,
+    DeepgramOpened,
+    DeepgramRefused,
+    Detached,
+    Draining,
+    Found,
+    Input,
+    QueueAnswered,
+)
+from services.transcribe.instants import Instant
+from services.transcribe.session import GRACE_S, Phase, Session
+from services.transcribe.session_log import Refuse
+from tests.unit.transcribe.records import MS, ended, final, header, opened, progress
+from tests.unit.transcribe.results import results
+
+
+class Driven:
+    """A session and everything it asked for; appends and announcements succeed when `serve` is called."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self.session = session or Session(header(), [opened(1)])
+        self.time_s = 100.0
+        self.commands: list[Command] = []
+        self.log: list[LogRecord] = []
+
+    @property
+    def now(self) -> Instant:
+        return Instant(self.time_s, MS + int(self.time_s * 1000))
+
+    def give(self, *inputs: Input) -> list[Command]:
+        new: list[Command] = []
+        for happened in inputs:
+            new += self.session.receive(happened, self.now, 0.5)
+        self.commands += new
+        return new
+
+    def wait(self, seconds: float) -> list[Command]:
+        self.time_s += seconds
+        new = self.session.tick(self.now, 0.5)
+        self.commands += new
+        return new
+
+    def serve(self) -> list[Command]:
+        """Answers every append and announcement until none is left."""
+        done = 0
+        new: list[Command] = []
+        while done < len(self.commands):
+            command = self.commands[done]
+            done += 1
+            match command:
+                case Append():
+                    self.log.append(command.record)
+                    new += self.give(Appended(1.0))
+                case PublishToQueue():
+                    new += self.give(QueueAnswered(accepted=True))
+                case PublishToBus():
+                    new += self.give(BusAnswered(accepted=True))
+                case _:
+                    pass
+        self.commands.clear()
+        return new
+
+    def streaming(self) -> "Driven":
+        """Attached, its first 100 ms sent."""
+        self.give(Attached(7, "receipt"), Started(handle=7, t0_ms=MS), audio(0))
+        sent = self.give(DeepgramOpened(1))
+        assert any(isinstance(command, SendAudio) for command in sent)
+        self.serve()
+        return self
+
+
+def audio(position: int, samples: int = 800) -> AudioChunk:
+    return AudioChunk(7, position, np.ones((samples, 2), "<i2").tobytes())
+
+
+def frames(commands: list[Command]) -> list[object]:
+    return [command.frame for command in commands if isinstance(command, SendFrame)]
+
+
+def of[C](commands: list[Command], kind: type[C]) -> list[C]:
+    return [command for command in commands if isinstance(command, kind)]
+
+
+def test_it_is_opened_with_its_place_and_first_credit() -> None:
+    tail = [opened(1), opened(2, epoch=2, t0_ms=MS, covered_samples=(900, 800), segment_uids=("ab",))]
+    driven = Driven(Session(header(), tail))
+    first, credit = frames(driven.give(Attached(7, "receipt")))
+    assert first == OpenedSession(
+        handle=7, epoch=2, t0_ms=MS, position_samples=800, segment_uids=("ab",), contact_ids=()
+    )
+    assert credit == Credit(handle=7, until_samples=800 + 40_000)
+
+
+def test_no_audio_goes_out_before_the_session_knows_its_t0() -> None:
+    driven = Driven()
+    assert of(driven.give(Attached(7, "r"), audio(0)), Connect) == []
+    assert of(driven.give(Started(handle=7, t0_ms=MS)), Connect) == [Connect(1)]
+
+
+def test_the_first_audio_is_logged_with_t0_and_announced() -> None:
+    driven = Driven()
+    driven.streaming()
+    [record] = driven.log
+    assert isinstance(record, Progress)
+    assert record.state.t0_ms == MS
+
+
+def test_a_final_is_announced_only_when_it_is_durable() -> None:
+    driven = Driven().streaming()
+    commands = driven.give(DeepgramMessage(1, results(0, 0.0, 0.1, ("hi", 0.0, 0.1))))
+    assert len(of(commands, Append)) == 1
+    assert of(commands, PublishToQueue) == of(commands, PublishToBus) == []
+    commands = driven.give(Appended(1.0))
+    assert [command.message.kind for command in of(commands, PublishToQueue)] == ["final"]
+    assert len(of(commands, PublishToBus)) == 1
+
+
+def test_an_append_that_failed_is_tried_again_at_its_deadline() -> None:
+    driven = Driven().streaming()
+    [append] = of(driven.give(DeepgramMessage(1, results(0, 0.0, 0.1, ("hi", 0.0, 0.1)))), Append)
+    assert of(driven.give(AppendFailed("throttled")), Append) == []
+    assert driven.session.deadline is not None
+    assert of(driven.wait(driven.session.deadline - driven.time_s), Append) == [append]
+
+
+def test_whoever_lost_the_session_touches_nothing_else() -> None:
+    driven = Driven().streaming()
+    driven.give(DeepgramMessage(1, results(0, 0.0, 0.1, ("hi", 0.0, 0.1))))
+    commands = driven.give(Found(opened(3, epoch=2)))
+    assert frames(commands) == [ClosedSession(handle=7, disposition="leave", reason="taken_over")]
+    assert of(commands, Disconnect) == [Disconnect(1)]
+    assert isinstance(commands[-1], Finish)
+    kinds = (Append, PublishToQueue, PublishToBus, FreeRequest, SendText)
+    assert not any(isinstance(command, kinds) for command in commands)
+    assert driven.session.phase is Phase.OVER
+    assert driven.give(audio(800)) == driven.wait(100.0) == []
+
+
+@pytest.mark.parametrize("happened", [Release(handle=7), Draining()])
+def test_it_is_handed_over_by_a_record_without_a_flush(happened: Input) -> None:
+    driven = Driven().streaming()
+    commands = driven.give(happened)
+    assert of(commands, Disconnect) == [Disconnect(1)]
+    assert of(commands, SendText) == []
+    [append] = of(commands, Append)
+    assert append.record.state.writer is None
+    commands = driven.give(Appended(1.0))
+    assert [f.disposition for f in frames(commands) if isinstance(f, ClosedSession)] == ["put_back"]
+    assert isinstance(commands[-1], Finish)
+
+
+def test_a_dead_link_is_waited_for_with_deepgrams_connection_as_it_is() -> None:
+    driven = Driven().streaming()
+    assert of(driven.give(Detached()), Disconnect) == []
+    driven.wait(GRACE_S - 0.1)
+    [first, credit] = frames(driven.give(Attached(9, "receipt-2")))
+    assert isinstance(first, OpenedSession)
+    assert (first.handle, first.epoch, first.position_samples) == (9, 1, 800)
+    assert isinstance(credit, Credit)
+    assert of(driven.wait(GRACE_S), Disconnect) == []
+
+
+def test_a_link_that_stays_dead_frees_the_request() -> None:
+    driven = Driven().streaming()
+    driven.give(Detached())
+    commands = driven.wait(GRACE_S)
+    assert of(commands, Disconnect) == [Disconnect(1)]
+    commands = driven.give(Appended(1.0))
+    assert of(commands, FreeRequest) == [FreeRequest("receipt")]
+    assert isinstance(commands[-1], Finish)
+
+
+def test_the_end_is_logged_announced_marked_and_only_then_closed() -> None:
+    driven = Driven()
+    driven.give(Attached(7, "r"), End(handle=7, position_samples=0, reason="idle"))
+    over = driven.serve()
+    assert [type(record) for record in driven.log] == [Ended, AnnouncedRecord]
+    assert driven.log[-1].state.announced.queue_n == driven.log[-1].state.announced.bus_n == 2
+    assert frames(over) == [ClosedSession(handle=7, disposition="delete", reason="ended")]
+
+
+def test_an_abort_is_a_failure_with_ingests_reason_after_what_was_heard_is_final() -> None:
+    driven = Driven().streaming()
+    commands = driven.give(Abort(handle=7, reason="stream_not_found", explanation="Look at the flow."))
+    assert [command.text for command in of(commands, SendText)] == ['{"type":"CloseStream"}']
+    driven.give(DeepgramMessage(1, '{"type":"Metadata"}'))
+    driven.wait(1.0)
+    driven.serve()
+    record = driven.log[-2]
+    assert isinstance(record, Ended)
+    assert (record.outcome, record.reason) == (Outcome.FAILED, "stream_not_found")
+    assert record.metadata_message == '{"type":"Metadata"}'
+
+
+def test_a_refused_key_fails_the_session() -> None:
+    driven = Driven()
+    driven.give(Attached(7, "r"), Started(handle=7, t0_ms=MS), audio(0))
+    driven.give(DeepgramRefused(1, 401, "Invalid credentials."))
+    over = driven.serve()
+    record = driven.log[0]
+    assert isinstance(record, Ended)
+    assert "Invalid credentials." in record.explanation
+    assert [f.disposition for f in frames(over) if isinstance(f, ClosedSession)] == ["delete"]
+
+
+def test_what_an_earlier_writer_could_not_announce_is_announced_first() -> None:
+    before = opened(1, announced={"queue_n": 1, "bus_n": 1})
+    tail = [before, final(2, announced={"queue_n": 1, "bus_n": 1})]
+    tail.append(opened(3, epoch=2, announced={"queue_n": 1, "bus_n": 1}))  # pyright: ignore[reportArgumentType]
+    driven = Driven(Session(header(), tail))
+    commands = driven.give(Attached(7, "r"))
+    assert [command.message.n for command in of(commands, PublishToQueue)] == [2]
+    assert of(commands, PublishToBus)[0].event.event_id.endswith("2")
+
+
+def test_a_session_that_is_over_is_announced_and_then_refused() -> None:
+    refuse = Refuse(Refusal.ENDED, "the session is over")
+    driven = Driven(Session(header(), [progress(1), ended(2)], refuse=refuse))
+    commands = driven.give(Attached(7, "r"))
+    assert frames(commands) == []
+    over = driven.serve()
+    assert [type(record) for record in driven.log] == [AnnouncedRecord]
+    assert frames(over) == [Refused(handle=7, refusal=Refusal.ENDED, explanation="the session is over")]
+
+
+def test_the_gates_state_is_logged_when_it_changes() -> None:
+    driven = Driven().streaming()
+    gate = Gate(handle=7, segment_uids=("ab",), contact_ids=())
+    [append] = of(driven.give(gate, gate), Append)
+    assert append.record.state.segment_uids == ("ab",)
+
+
+def test_silence_is_progress_every_five_seconds() -> None:
+    driven = Driven().streaming()
+    assert of(driven.give(DeepgramMessage(1, results(0, 0.0, 4.9))), Append) == []
+    [append] = of(driven.give(DeepgramMessage(1, results(0, 4.9, 0.2))), Append)
+    assert append.record.state.covered_samples == (40_800, 0)
+
+
+def test_a_notice_is_a_log_line() -> None:
+    driven = Driven().streaming()
+    [report] = of(driven.give(Notice(handle=7, code="one_sided_audio", explanation="…")), Report)
+    assert report.keys["reason"] == "one_sided_audio"
+
+
+def test_audio_that_does_not_follow_is_a_rewind_with_credit() -> None:
+    driven = Driven().streaming()
+    rewind, credit = frames(driven.give(audio(80_000)))
+    assert rewind == Rewind(handle=7, position_samples=800)
+    assert credit == Credit(handle=7, until_samples=800 + 40_000)
+
+
+def test_what_an_older_connection_still_says_is_ignored() -> None:
+    driven = Driven().streaming()
+    assert driven.give(DeepgramMessage(0, results(0, 0.0, 0.1, ("hi", 0.0, 0.1)))) == []
