@@ -21,7 +21,7 @@ class Event(Contract):
 
     version: Literal[1] = 1
     event_id: str
-    """`<session>-<n>` of the log record that it tells of, or `<session>.requested`."""
+    """`<session>-<n>` of the log record that it tells of, `<session>.requested`, or one of delivery's own."""
     session_id: SessionId
     contact_id: ContactId
     occurred_at: AwareDatetime
@@ -132,6 +132,27 @@ class DeliveryFailed(Event):
     last_status: int | None = None
 
 
+class EndpointDisabled(Event):
+    """An endpoint fails; its sessions wait in the store. Session and contact: whose request showed it."""
+
+    detail_type: ClassVar[str] = "Endpoint Disabled"
+
+    endpoint: str
+    """Scheme, host and port of the callbacks."""
+    cause: str
+    """Of the last failure: the status, `timeout`, `connection` or `tls`."""
+
+
+class EndpointRecovered(Event):
+    """A disabled endpoint answers again; what waited is delivered from the logs, in order."""
+
+    detail_type: ClassVar[str] = "Endpoint Recovered"
+
+    endpoint: str
+    """Scheme, host and port of the callbacks."""
+    disabled_at: AwareDatetime
+
+
 EVENTS: tuple[type[Event], ...] = (
     SessionRequested,
     SessionStarted,
@@ -141,4 +162,6 @@ EVENTS: tuple[type[Event], ...] = (
     SessionEnded,
     SessionFailed,
     DeliveryFailed,
+    EndpointDisabled,
+    EndpointRecovered,
 )

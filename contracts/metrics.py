@@ -52,5 +52,10 @@ DELIVERY_LAG = Metric(
 )
 DELIVERY_ATTEMPTS_FAILED = Metric("DeliveryAttemptsFailed", Unit.COUNT, "attempts that will be retried")
 DELIVERY_GIVEN_UP = Metric("DeliveryGivenUp", Unit.COUNT, "messages sent to the dead-letter queue")
+DELIVERY_HANDLING = Metric(
+    "DeliveryHandling", Unit.MILLISECONDS, "message received from the queue until its request is sent"
+)
+SESSIONS_PARKED = Metric("SessionsParked", Unit.COUNT, "sessions put aside, to be delivered from their logs")
+ENDPOINTS_DISABLED = Metric("EndpointsDisabled", Unit.COUNT, "endpoints found to fail")
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

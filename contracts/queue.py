@@ -1,9 +1,11 @@
 """Messages on the queues.
 
 `session-requests` (standard): the body is the EventBridge event that the rule forwards; its message is the
-session's lease. `transcripts.fifo`: the body is a `TranscriptMessage`, the group is the session.
+session's lease. `transcripts.fifo`: the body is a `TranscriptMessage` or a `ReplayRequest`, the group is the
+session.
 """
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
@@ -59,3 +61,30 @@ def webhook_id(session_id: SessionId, n: int, k: int = 0) -> str:
     scheme").
     """
     return f"{session_id}-{n}-{k}" if k else f"{session_id}-{n}"
+
+
+class ReplayCause(StrEnum):
+    """Why a session is to be replayed."""
+
+    DUE = "due"
+    """The time that the session was parked for has passed, or another slice of a long replay follows."""
+    PROBE = "probe"
+    """Its endpoint is disabled; one message may show that it recovered."""
+    RECOVERED = "recovered"
+    """Its endpoint answers again."""
+    REDRIVE = "redrive"
+    """An operator asks for what was given up, too."""
+
+
+class ReplayRequest(Contract):
+    """On `transcripts.fifo`, in the session's group: deliver from the log what the session still owes.
+
+    In the group it is exclusive: whoever has it in hand has the session to itself.
+    """
+
+    version: Literal[1] = 1
+    type: Literal["replay"] = "replay"
+    session_id: SessionId
+    contact_id: ContactId
+    cause: ReplayCause
+    requested_at_ms: NonNegative

@@ -10,7 +10,7 @@ from typing import cast
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import models_json_schema
 
-from contracts import events, link, metrics, queue, session
+from contracts import delivery, events, link, metrics, queue, session
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "events.md"
 
@@ -50,8 +50,15 @@ STORED: tuple[type[BaseModel], ...] = (
     session.ContactSession,
     session.SessionState,
     session.DeliveryMark,
+    delivery.ParkedSession,
+    delivery.UndeliveredMessage,
+    delivery.DisabledEndpoint,
 )
-QUEUED: tuple[type[BaseModel], ...] = (queue.SessionRequestMessage, queue.TranscriptMessage)
+QUEUED: tuple[type[BaseModel], ...] = (
+    queue.SessionRequestMessage,
+    queue.TranscriptMessage,
+    queue.ReplayRequest,
+)
 
 type Schema = dict[str, JsonValue]
 
