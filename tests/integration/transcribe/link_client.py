@@ -3,10 +3,11 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from contracts.audio import STEREO_SAMPLE_BYTES
 from contracts.events import SessionRequested
@@ -58,13 +59,14 @@ class Peer:
         await self.connection.send(frame.model_dump_json())
 
     async def read(self) -> None:
-        async for message in self.connection:
-            frame = FROM_TRANSCRIBE.validate_json(message)
-            handle = getattr(frame, "handle", None)
-            if handle is None:
-                self.others.append(frame)
-            else:
-                self.inbox(handle).put_nowait(frame)
+        with suppress(ConnectionClosed):
+            async for message in self.connection:
+                frame = FROM_TRANSCRIBE.validate_json(message)
+                handle = getattr(frame, "handle", None)
+                if handle is None:
+                    self.others.append(frame)
+                else:
+                    self.inbox(handle).put_nowait(frame)
 
     async def next(self, handle: int) -> FromTranscribe:
         async with asyncio.timeout(WAIT_S):

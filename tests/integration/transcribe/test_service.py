@@ -1,8 +1,11 @@
 """The whole service in this process, between a link's peer, an emulated Deepgram and an emulated AWS."""
 
+import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
+
+import pytest
 
 from contracts.events import (
     AudioGap,
@@ -13,10 +16,11 @@ from contracts.events import (
     TranscriptSegment,
 )
 from contracts.link import Draining, OpenedSession, Refusal, Refused
+from contracts.queue import TranscriptMessage
 from contracts.session import Ended, Outcome
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
-from emulators.deepgram.faults import Fault, Order
+from emulators.deepgram.faults import Fault, Kind, Order
 from emulators.deepgram.script import CallScript, encode_call
 from emulators.deepgram.server import DeepgramEmulator
 from emulators.deepgram.verdict import judge, received_words
@@ -157,3 +161,109 @@ async def test_a_drained_session_goes_on_in_another_process_without_a_lost_word(
     assert verdict.clean, verdict
     assert sorted({message.epoch for message in messages}) == [1, 2]
     assert SessionResumed.detail_type in [kind for kind, _ in events_of(aws, stack)]
+
+
+async def test_when_ingest_dies_its_request_is_visible_at_once_and_another_goes_on(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, deepgram: DeepgramEmulator
+) -> None:
+    script = encode_call(8, 10)
+    put_header(aws, stack, "s8")
+    sqs, url = aws.sqs(), stack.session_requests_url
+    sqs.send_message(QueueUrl=url, MessageBody="request")
+    [held] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages", [])
+    async with serving(settings) as port:
+        async with dial(port, SECRET) as dying:
+            opened = await dying.open(1, request("s8"), receipt=held.get("ReceiptHandle", ""))
+            assert isinstance(opened, OpenedSession)
+            caller = Caller(dying, opened, script.samples.tobytes(), 1)
+            await caller.play(until=5 * 8000)
+            await deepgram.until(lambda seen: any(True for one in seen for _ in one.finals()))
+            dying.connection.transport.abort()
+        again = await asyncio.to_thread(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=8)
+        assert [one.get("MessageId") for one in again.get("Messages", [])] == [held.get("MessageId")]
+        async with dial(port, SECRET) as peer:
+            caller = await play(peer, 1, "s8", script)
+            closed = await caller.finish()
+    assert closed.disposition == "delete"
+    finals = [json.loads(one.message or "") for one in messages_of(aws, stack) if one.kind == "final"]
+    verdict = judge(script.words, received_words(finals), tolerance_samples=1)
+    assert verdict.clean, verdict
+
+
+async def test_a_link_that_comes_back_within_its_grace_finds_deepgrams_connection(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, deepgram: DeepgramEmulator
+) -> None:
+    script = encode_call(9, 6)
+    put_header(aws, stack, "s9")
+    async with serving(settings) as port:
+        async with dial(port, SECRET) as flapping:
+            caller = await play(flapping, 1, "s9", script)
+            await caller.play(until=3 * 8000)
+            await deepgram.until(lambda seen: any(one.samples >= 8000 for one in seen))
+            flapping.connection.transport.abort()
+        async with dial(port, SECRET) as peer:
+            opened = await peer.open(5, request("s9"))
+            assert isinstance(opened, OpenedSession)
+            assert opened.epoch == 1
+            caller = Caller(peer, opened, script.samples.tobytes(), 1)
+            await caller.finish()
+    assert len(deepgram.observations) == 1
+    finals = [json.loads(one.message or "") for one in messages_of(aws, stack) if one.kind == "final"]
+    assert judge(script.words, received_words(finals)).clean
+
+
+async def test_a_writer_that_was_taken_over_leaves_without_a_trace(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, deepgram: DeepgramEmulator
+) -> None:
+    script = encode_call(10, 16)
+    put_header(aws, stack, "s10")
+    async with (
+        serving(settings) as first,
+        serving(settings) as second,
+        dial(first, SECRET) as stale,
+        dial(second, SECRET) as peer,
+    ):
+        old = await play(stale, 1, "s10", script)
+        await old.play(until=4 * 8000)
+        await deepgram.until(lambda seen: sum(1 for one in seen for _ in one.finals()) >= 2)
+        while isinstance(opened := await peer.open(1, request("s10")), Refused):
+            assert opened.refusal is Refusal.BUSY
+        new = Caller(peer, opened, script.samples.tobytes(), 1)
+        lost, closed = await asyncio.gather(old.finish(), new.finish())
+    assert lost.disposition == "leave"
+    assert closed.disposition == "delete"
+    messages = messages_of(aws, stack)
+    mark, delivered = (0, -1), list[TranscriptMessage]()
+    for message in messages:
+        if (message.n, message.k) > mark:
+            mark = (message.n, message.k)
+            delivered.append(message)
+    finals = [json.loads(one.message or "") for one in delivered if one.kind == "final"]
+    verdict = judge(script.words, received_words(finals), tolerance_samples=1)
+    assert verdict.clean, verdict
+
+
+@pytest.mark.parametrize("kind", ["stall", "no_metadata"])
+async def test_a_deepgram_that_never_answers_is_replaced(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, deepgram: DeepgramEmulator, kind: Kind
+) -> None:
+    script = encode_call(11, 3)
+    put_header(aws, stack, "s11")
+    await deepgram.order(Order(Fault(kind)))
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        caller = await play(peer, 1, "s11", script)
+        closed = await caller.finish()
+    assert closed.disposition == "delete"
+    finals = [json.loads(one.message or "") for one in messages_of(aws, stack) if one.kind == "final"]
+    assert judge(script.words, received_words(finals), tolerance_samples=1).clean
+
+
+async def test_a_full_process_refuses(aws: AwsEndpoint, stack: Resources, settings: Settings) -> None:
+    put_header(aws, stack, "a")
+    put_header(aws, stack, "b")
+    small = settings.model_copy(update={"max_sessions": 1})
+    async with serving(small) as port, dial(port, SECRET) as peer:
+        assert isinstance(await peer.open(1, request("a")), OpenedSession)
+        refused = await peer.open(2, request("b"))
+    assert isinstance(refused, Refused)
+    assert refused.refusal is Refusal.FULL
