@@ -65,6 +65,8 @@ class AudioFeed:
         self._end: int | None = None
         self._end_by: float | None = None
         self._flushes = 0
+        self.remapped = False
+        """The connection's map began or went on; for its reader to reset."""
         self.flushed = False
         """Deepgram said that it heard all to the end."""
 
@@ -232,7 +234,7 @@ class AudioFeed:
             if piece is None:
                 self._cursor = self._backlog.end
                 break
-            self.times.mark(self._sent, piece.position)
+            self.remapped |= self.times.mark(self._sent, piece.position)
             self._sent += piece.samples
             self._cursor = piece.end
             self._chunk_at = now

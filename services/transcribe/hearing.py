@@ -10,7 +10,7 @@ from contracts.audio import SAMPLE_RATE_HZ
 from contracts.link import Abort, AudioChunk, End, Gate, Skip, Started
 from contracts.session import Ended, Final, Gap, Outcome, Progress, SessionState
 from services.transcribe.audio_feed import AudioFeed, Hole
-from services.transcribe.commands import Command, Count, Disconnect, Observe, Report, SendAudio
+from services.transcribe.commands import Command, Count, Disconnect, Observe, Report
 from services.transcribe.deepgram_session import Failure, Flushed, Lost
 from services.transcribe.inputs import (
     DeepgramClosed,
@@ -127,8 +127,9 @@ class Hearing:
             return []  # audio came before `started`: it waits for it
         covered = self._segments.covered
         commands = self.feed.pump(now.s, covered)
-        if any(isinstance(command, SendAudio) for command in commands):
-            commands += self._audio_went_out(now)
+        if self.feed.remapped:
+            self.feed.remapped = False
+            commands += self._note_map(now)
         for hole in self.feed.take_holes(covered):
             self._log_gap(hole)
         if any(
@@ -208,7 +209,7 @@ class Hearing:
         self._wanted_ending = self._wanted_ending or ending
         self.feed.finish(position, now.s)
 
-    def _audio_went_out(self, now: Instant) -> list[Command]:
+    def _note_map(self, now: Instant) -> list[Command]:
         """The connection's map began or went on; the session's first audio starts it."""
         offsets = self.feed.times.marks[-MAX_OFFSETS:]
         if not self._started:

@@ -143,6 +143,12 @@ class Journal:
             placed.append(Said(self._n, self._k, self._state.epoch, say))
         return placed
 
+    def due(self, now: float) -> bool:
+        """Whether there is a record to append now."""
+        if not self._writes or self._asked or self.fenced:
+            return False
+        return self._retry_at is None or now >= self._retry_at
+
     def append(self, now: Instant, announced: Mapping[str, object]) -> LogRecord | None:
         """The record to append now, if any; then call `appended`, `found` or `unavailable`.
 
@@ -150,7 +156,7 @@ class Journal:
             now: The present.
             announced: `SessionState.announced` as it stands, for a record that is built now.
         """
-        if self.fenced or self._asked or (self._retry_at is not None and now.s < self._retry_at):
+        if not self.due(now.s):
             return None
         if self._appending is None:
             write = self._waiting[0] if self._waiting else None

@@ -17,6 +17,8 @@ RETRY_BASE_S = 0.2
 RETRY_CAP_S = 10.0
 MAX_UNLOGGED = 500
 """Entries of one way that are in no log; when a way is down for long the oldest are lost."""
+BEHIND = 20
+"""Entries that wait; with more, interim results that were superseded are left out."""
 MAX_MESSAGE_BYTES = 120_000
 """A queue message may have 256 KiB (SQS quotas), and escaping it as JSON at most doubles the body; delivery
 takes a larger final from the log."""
@@ -30,6 +32,8 @@ class Outgoing[T]:
     logged: bool
     body: T
     received_at_ms: int
+    segment_id: str | None = None
+    """Of a result; an interim one is superseded by whatever follows of its segment."""
 
 
 class Way[T]:
@@ -71,6 +75,8 @@ class Way[T]:
 
     def put(self, entry: Outgoing[T]) -> None:
         """Adds an entry; they go in this order."""
+        if entry.segment_id is not None and len(self._entries) > BEHIND:
+            self._forget_superseded(entry.segment_id)
         self._entries.append(entry)
         if entry.logged:
             self._logged += 1
@@ -100,6 +106,11 @@ class Way[T]:
             self._failures, base_s=RETRY_BASE_S, cap_s=RETRY_CAP_S, jitter=jitter
         )
         self._failures += 1
+
+    def _forget_superseded(self, segment_id: str) -> None:
+        head = self._entries.popleft()
+        rest = [entry for entry in self._entries if entry.logged or entry.segment_id != segment_id]
+        self._entries = deque([head, *rest])
 
     def _forget_oldest_unlogged(self) -> None:
         head = self._entries.popleft() if self._under_way else None
@@ -161,13 +172,13 @@ class Publication:
             if body is None:
                 self.queue.pass_over(record.n)
             else:
-                self.queue.put(Outgoing(record.n, logged=True, body=body, received_at_ms=received_at_ms))
+                self.queue.put(_logged(record, body, received_at_ms))
         if record.n > self.bus.announced:
             event = self._events.of_record(record, before)
             if event is None:
                 self.bus.pass_over(record.n)
             else:
-                self.bus.put(Outgoing(record.n, logged=True, body=event, received_at_ms=received_at_ms))
+                self.bus.put(_logged(record, event, received_at_ms))
 
     def _said(self, said: Said, now: Instant) -> None:
         say = said.say
@@ -182,10 +193,10 @@ class Publication:
                 received_at_ms=say.received_at_ms,
             )
             if body.message is not None:  # what is in no log cannot be fetched from it
-                self.queue.put(Outgoing(said.n, logged=False, body=body, received_at_ms=say.received_at_ms))
+                self.queue.put(_unlogged(said, body))
         if self._bus_interims and say.segment is not None:
             event = self._events.of_interim(say.segment, said.n, said.k, now.epoch_ms)
-            self.bus.put(Outgoing(said.n, logged=False, body=event, received_at_ms=say.received_at_ms))
+            self.bus.put(_unlogged(said, event))
 
     def _message_of(self, record: LogRecord, received_at_ms: int) -> TranscriptMessage | None:
         if self._header.callback is None:
@@ -219,3 +230,14 @@ class Publication:
             message=message if len(message.encode()) <= MAX_MESSAGE_BYTES else None,
             received_at_ms=received_at_ms,
         )
+
+
+def _logged[T](record: LogRecord, body: T, received_at_ms: int) -> Outgoing[T]:
+    segment_id = record.segment_id if isinstance(record, Final) else None
+    return Outgoing(record.n, logged=True, body=body, received_at_ms=received_at_ms, segment_id=segment_id)
+
+
+def _unlogged[T](said: Said, body: T) -> Outgoing[T]:
+    segment_id = said.say.segment.segment_id if said.say.segment else None
+    at_ms = said.say.received_at_ms
+    return Outgoing(said.n, logged=False, body=body, received_at_ms=at_ms, segment_id=segment_id)

@@ -126,7 +126,7 @@ class Session:
             case Appended() | Found() | AppendFailed():
                 commands = self._from_store(happened, now, jitter)
             case QueueAnswered() | BusAnswered():
-                commands = self._from_ways(happened, now, jitter)
+                return self._from_ways(happened, now, jitter) + self._settle(now, heard=False)
             case DeepgramOpened() | DeepgramRefused() | DeepgramMessage() | DeepgramClosed():
                 commands = self._hearing.from_deepgram(happened, now, jitter) if live else []
             case Draining():
@@ -253,11 +253,12 @@ class Session:
 
     # What follows from the state
 
-    def _settle(self, now: Instant) -> list[Command]:
+    def _settle(self, now: Instant, *, heard: bool = True) -> list[Command]:
+        """What is to be done now; `heard`: something happened to the audio."""
         if self.phase is Phase.OVER:
             return []
         commands: list[Command] = []
-        if self.phase is Phase.LIVE:
+        if heard and self.phase is Phase.LIVE:
             commands += self._hearing.pump(now)
             if self._hearing.ending is not None:
                 commands += self._conclude(self._hearing.ending)
@@ -267,8 +268,9 @@ class Session:
             commands += self._flow_control()
         elif over := self._finish_if_done():
             return [*commands, *over]
-        if (record := self._journal.append(now, {"announced": self._publication.announced})) is not None:
-            commands.append(Append(record))
+        if self._journal.due(now.s):
+            record = self._journal.append(now, {"announced": self._publication.announced})
+            commands += [Append(record)] if record is not None else []
         if (message := self._publication.queue.take(now.s)) is not None:
             commands.append(PublishToQueue(message))
         if (event := self._publication.bus.take(now.s)) is not None:

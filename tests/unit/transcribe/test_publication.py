@@ -137,3 +137,19 @@ def test_when_a_way_is_down_for_long_unlogged_entries_are_lost_and_no_record_is(
     assert [body for body in bodies if body.startswith("final")] == ["final 2", "final 3", "final 4"]
     assert len(bodies) <= 3 + module.MAX_UNLOGGED
     assert bodies[-1] == f"4.{module.MAX_UNLOGGED - 1}"
+
+
+def test_while_a_way_is_behind_superseded_interims_are_left_out_and_no_final_is() -> None:
+    publication = fresh()
+    for k in range(200):
+        publication.place(interim(1, k + 1), NOW)
+    publication.record(final(2), None, MS)
+    publication.place(interim(2, 1), NOW)
+    places = list[tuple[int, int]]()
+    while (message := publication.queue.take(0.0)) is not None:
+        places.append((message.n, message.k))
+        publication.queue.accepted()
+    assert places == sorted(places)
+    assert (2, 0) in places
+    assert (1, 200) not in places
+    assert len(places) <= module.BEHIND + 3
