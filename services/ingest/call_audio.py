@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from contracts.audio import MONO_SAMPLE_BYTES, Channel
+from services.ingest.audio_format import MIME_TYPE_TAG, is_supported
 from services.ingest.contact_gate import Confirmed, ContactGate, OtherContact, Passed, Withheld
 from services.ingest.errors import MalformedFragment, UndecodableBlock
 from services.ingest.fragment_scanner import (
@@ -46,8 +47,23 @@ class Malformed:
     error: MalformedFragment
 
 
+@dataclass(frozen=True, slots=True)
+class UnsupportedFormat:
+    """The contact's fragment says that it holds another format than Connect's PCM."""
+
+    mime_type: str
+
+
 type Heard = (
-    Laid | Confirmed | OtherContact | Withheld | BlockDropped | FragmentStarted | InBandError | Malformed
+    Laid
+    | Confirmed
+    | OtherContact
+    | Withheld
+    | BlockDropped
+    | FragmentStarted
+    | InBandError
+    | Malformed
+    | UnsupportedFormat
 )
 
 
@@ -60,10 +76,13 @@ class CallAudio:
         self._new_decoder = new_decoder
         self._decoder = new_decoder()
         self._scanner = FragmentScanner()
+        self._unsupported: str | None = None
+        """What the present fragment's MimeType says, if it cannot be decoded."""
 
     def open_body(self) -> None:
         """The next bytes are a body's first."""
         self._scanner = FragmentScanner()
+        self.timeline.new_body()
 
     def feed(self, data: bytes) -> list[Heard]:
         """What the call says with `data`; after `Malformed` the body must be given up."""
@@ -88,11 +107,20 @@ class CallAudio:
             match value:
                 case Tag(name=name, value=code) if name == ERROR_ID_TAG:
                     heard.append(InBandError(code))
-                case FragmentStarted() | BlockDropped():
+                case Tag(name=name, value=mime_type) if name == MIME_TYPE_TAG:
+                    self._unsupported = None if is_supported(mime_type) else mime_type
+                case FragmentStarted():
+                    self._unsupported = None
+                    heard.append(value)
+                case BlockDropped():
                     heard.append(value)
                 case _:
                     pass
-            self._passed(self.gate.feed(value), heard)
+            passed = self.gate.feed(value)
+            if self._unsupported is not None and self.gate.is_open:
+                heard.append(UnsupportedFormat(self._unsupported))
+                return
+            self._passed(passed, heard)
 
     def _passed(self, values: Sequence[Passed], heard: list[Heard]) -> None:
         for value in values:

@@ -82,6 +82,11 @@ class ContactGate:
         """Confirmed SegmentUIDs, oldest first."""
         return tuple(self._segment_uids)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the present fragment is known to be of an accepted contact."""
+        return self._door is _Door.OPEN
+
     def accept(self, contact_ids: Iterable[ContactId]) -> None:
         """From the next fragment on these contacts' audio passes, too."""
         self._contact_ids.update(dict.fromkeys(contact_ids))

@@ -62,6 +62,10 @@ NO_AUDIO: Final = Fatal(
     "No audio of the contact came from its stream: check that the flow starts media streaming before it "
     "invokes the function.",
 )
+UNSUPPORTED_FORMAT: Final = Fatal(
+    "unsupported_audio_format",
+    "The contact's stream says that it holds another format than 16-bit PCM at 8 kHz, one channel per track.",
+)
 
 IN_BAND: Final = {
     "3002": Fault.BROKEN,  # error writing to the stream

@@ -15,7 +15,7 @@ from contracts.link import Abort, End, Gate, OpenedSession, Skip, Started
 from contracts.metrics import MEDIA_REOPENED
 from contracts.model import ContactId
 from services.ingest.alarms import Alarms
-from services.ingest.call_audio import CallAudio, Decoder, Heard, InBandError, Malformed
+from services.ingest.call_audio import CallAudio, Decoder, Heard, InBandError, Malformed, UnsupportedFormat
 from services.ingest.commands import CloseMedia, Command, Count, Log, OpenMedia, Send
 from services.ingest.contact_gate import Confirmed, ContactGate, OtherContact
 from services.ingest.limits import Limits
@@ -25,6 +25,7 @@ from services.ingest.media_faults import (
     NO_AUDIO,
     QUIET_END_S,
     UNREADABLE,
+    UNSUPPORTED_FORMAT,
     Fatal,
     Fault,
     delay_s,
@@ -227,6 +228,8 @@ class Reading:
                 return self._remarks.of(heard) + self._fault(IN_BAND.get(code, Fault.BROKEN), now)
             case Malformed():
                 return self._remarks.of(heard) + self._fault(Fault.MALFORMED, now)
+            case UnsupportedFormat():
+                return [*self._remarks.of(heard), *self._close_body(now), *self._abort(UNSUPPORTED_FORMAT)]
             case _:
                 return self._remarks.of(heard)
 
@@ -309,8 +312,9 @@ class Reading:
         self._alarms.set(_Alarm.DRAIN, now + wait_s)
 
     def _quiet(self, now: float) -> list[Command]:
-        if self._quiet_twice or self._audio.timeline.ends_silent():
-            return self._end("idle", now)
+        timeline = self._audio.timeline
+        if self._quiet_twice or (timeline.ends_silent() and not timeline.misplaced):
+            return self._end("misplaced_audio" if timeline.misplaced else "idle", now)
         self._quiet_twice = True
         more_s = max(0.0, self._limits.idle_s - self._limits.idle_silent_s)
         self._alarms.set(_Alarm.QUIET, now + more_s)

@@ -6,19 +6,29 @@ from typing import Final
 from contracts.audio import SAMPLES_PER_MS, Channel, samples_of_ms
 from contracts.link import Notice
 from contracts.metrics import AUDIO_WITHHELD, FRAGMENTS_SCANNED, MALFORMED_FRAGMENTS, ONE_SIDED_AUDIO
-from services.ingest.call_audio import InBandError, Malformed
+from services.ingest.call_audio import InBandError, Malformed, UnsupportedFormat
 from services.ingest.commands import Command, Count, Log, Send
 from services.ingest.contact_gate import Withheld
 from services.ingest.fragment_scanner import BlockDropped, FragmentStarted
-from services.ingest.timeline import Hole, Skipped
+from services.ingest.timeline import Hole, Misplaced, Skipped
 
 ONE_SIDED_AFTER_SAMPLES: Final = samples_of_ms(10_000)
 NOTED_HOLE_SAMPLES: Final = samples_of_ms(1_000)
 """Holes from this on are told to the peer."""
-MAX_NOTED_HOLES: Final = 50
-"""Per claim; every hole is logged."""
+MAX_NOTED: Final = 50
+"""Holes and misplaced audio, per claim; each is logged."""
 
-type Remarkable = FragmentStarted | Withheld | BlockDropped | Skipped | Hole | InBandError | Malformed
+type Remarkable = (
+    FragmentStarted
+    | Withheld
+    | BlockDropped
+    | Skipped
+    | Hole
+    | Misplaced
+    | InBandError
+    | Malformed
+    | UnsupportedFormat
+)
 
 
 class Remarks:
@@ -27,7 +37,7 @@ class Remarks:
     def __init__(self, handle: int, *, sides_known: bool) -> None:
         self._handle = handle
         self._sides_known = sides_known
-        self._noted_holes = 0
+        self._noted = 0
 
     def of(self, heard: Remarkable) -> list[Command]:
         """What is said of one thing that was heard."""
@@ -42,6 +52,10 @@ class Remarks:
                 return [Log("ingest.audio_skipped", {"from_samples": position, "to_samples": end}, "warning")]
             case Hole():
                 return self._hole(heard)
+            case Misplaced():
+                return self._misplaced(heard)
+            case UnsupportedFormat():
+                return [Log("ingest.format_unsupported", {}, "error")]
             case InBandError(code=code):
                 return [Log("ingest.stream_error", {"error_code": code}, "warning")]
             case Malformed(error=error):
@@ -69,10 +83,22 @@ class Remarks:
         speaker = hole.channel.speaker
         keys = {"channel": speaker, "position_samples": hole.position, "missing_ms": missing_ms}
         commands: list[Command] = [Log("ingest.fragment_gap", keys, "warning")]
-        if hole.end - hole.position >= NOTED_HOLE_SAMPLES and self._noted_holes < MAX_NOTED_HOLES:
-            self._noted_holes += 1
+        if hole.end - hole.position >= NOTED_HOLE_SAMPLES and self._noted < MAX_NOTED:
+            self._noted += 1
             explanation = f"{missing_ms} ms of the {speaker} are missing from sample {hole.position} on."
             commands.append(self._notice("audio_missing", explanation))
+        return commands
+
+    def _misplaced(self, misplaced: Misplaced) -> list[Command]:
+        skew_ms = (misplaced.claimed - misplaced.position) // SAMPLES_PER_MS
+        keys = {"cause": misplaced.cause, "position_samples": misplaced.position, "skew_ms": skew_ms}
+        commands: list[Command] = [Log("ingest.audio_misplaced", keys, "warning")]
+        if self._noted < MAX_NOTED:
+            self._noted += 1
+            explanation = (
+                f"Audio is left out from sample {misplaced.position} on: its time is {skew_ms} ms off."
+            )
+            commands.append(self._notice(misplaced.cause, explanation))
         return commands
 
     def _notice(self, code: str, explanation: str) -> Send:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.audio import MONO_SAMPLE_BYTES, STEREO_SAMPLE_BYTES, Channel, samples_of_ms
+from services.ingest.far_audio import FarAudio
 
 MAX_LAG_SAMPLES: Final = samples_of_ms(256)
 """A lane that is this far behind the other is taken as silent."""
@@ -18,6 +19,12 @@ COUNTED_HOLE_SAMPLES: Final = samples_of_ms(20)
 """Holes up to this are jitter of the timecodes."""
 MAX_FILLED_SAMPLES: Final = samples_of_ms(30_000)
 """What is missing beyond this is skipped: the position moves over it."""
+MAX_SKIPPED_SAMPLES: Final = samples_of_ms(12 * 3_600_000)
+"""A block that is further ahead than this has a wrong time, whatever follows it."""
+LATE_SAMPLES: Final = samples_of_ms(2_000)
+"""Within one body, audio that comes so much behind its lane is told: the producer's clock went back."""
+MAX_FIRST_BYTES: Final = 256 * 1024
+"""Held until `t0_ms` is known; a quarter second has 4 KiB."""
 SILENT_PEAK: Final = 256
 """Of 32768: line noise, -42 dB of full scale."""
 _TAIL_CHUNKS: Final = 5
@@ -53,7 +60,22 @@ class Hole:
     end: int
 
 
-type Laid = Chunk | Skipped | Hole
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """Audio with a time that cannot be its own; it is left out.
+
+    Told once until there is good audio again: `clock_went_back`, or `clock_jumped` for a jump that nothing
+    bore out.
+    """
+
+    cause: str
+    position: int
+    """Where the output stands."""
+    claimed: int
+    """The place that the audio's own time names; may be negative."""
+
+
+type Laid = Chunk | Skipped | Hole | Misplaced
 
 
 class _Lane:
@@ -82,6 +104,17 @@ class Timeline:
         self._first: list[tuple[Channel, bytes, int]] = []
         """Blocks before `t0_ms` is known."""
         self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
+        self._far = FarAudio()
+        self._far_from = 0
+        """Where the audio ended when the far began to come."""
+        self._caught_up = False
+        """Whether the present body has brought something new."""
+        self._misplaced = False
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether the newest audio was left out for its time."""
+        return self._misplaced
 
     @property
     def t0_ms(self) -> int | None:
@@ -117,17 +150,22 @@ class Timeline:
             self._first.append((channel, pcm, at_ms))
             times = [first_ms for _, _, first_ms in self._first]
             lanes = {first_channel for first_channel, _, _ in self._first}
-            if len(lanes) == 1 and samples_of_ms(max(times) - min(times)) < MAX_LAG_SAMPLES:
-                return []
-            return self._begin()
+            held_bytes = sum(len(first) for _, first, _ in self._first)
+            late = samples_of_ms(max(times) - min(times)) >= MAX_LAG_SAMPLES or held_bytes > MAX_FIRST_BYTES
+            return self._begin() if late or len(lanes) > 1 else []
         laid: list[Laid] = []
-        self._lay(self._lanes[channel], pcm, samples_of_ms(at_ms - self._t0_ms), laid)
+        self._place(channel, samples_of_ms(at_ms - self._t0_ms), pcm, laid)
         self._give(laid)
         return laid
+
+    def new_body(self) -> None:
+        """What follows was read anew, and may begin with what is here already."""
+        self._caught_up = False
 
     def flush(self) -> list[Laid]:
         """Gives out everything; a lane that ends before the other is silent from there on."""
         laid = self._begin() if self._t0_ms is None and self._first else []
+        self._believe(laid)
         self._give_all(laid)
         return laid
 
@@ -135,6 +173,47 @@ class Timeline:
         self._t0_ms = min(at_ms for _, _, at_ms in self._first)
         blocks, self._first = self._first, []
         return [laid for channel, pcm, at_ms in blocks for laid in self.push(channel, pcm, at_ms)]
+
+    def _place(self, channel: Channel, start: int, pcm: bytes, laid: list[Laid]) -> None:
+        """Lays a block down, unless its time is in doubt."""
+        lane = self._lanes[channel]
+        end = self._position + len(lane.pcm) // MONO_SAMPLE_BYTES
+        if start > self.reached + MAX_FILLED_SAMPLES:
+            self._hold(channel, start, pcm, laid)
+        elif start + len(pcm) // MONO_SAMPLE_BYTES > end:
+            self._lay(lane, pcm, start, laid)
+            self._caught_up, self._misplaced = True, False
+            if self._far and self.reached > self._far_from + MAX_LAG_SAMPLES:
+                self._misplace("clock_jumped", self._far.position, laid)
+                self._far.take()
+                self._misplaced = False
+        elif self._caught_up and start < end - LATE_SAMPLES:
+            self._misplace("clock_went_back", start, laid)
+
+    def _hold(self, channel: Channel, start: int, pcm: bytes, laid: list[Laid]) -> None:
+        if start > self.reached + MAX_SKIPPED_SAMPLES:
+            self._misplace("clock_jumped", start, laid)
+            return
+        if not self._far.fits(start):
+            self._misplace("clock_jumped", self._far.position, laid)
+            self._far.take()
+        if not self._far:
+            self._far_from = self.reached
+        self._far.hold(channel, start, pcm)
+        if self._far.believed:
+            self._believe(laid)
+
+    def _believe(self, laid: list[Laid]) -> None:
+        blocks = self._far.take()
+        if blocks:
+            self._caught_up, self._misplaced = True, False
+        for channel, start, pcm in blocks:
+            self._lay(self._lanes[channel], pcm, start, laid)
+
+    def _misplace(self, cause: str, claimed: int, laid: list[Laid]) -> None:
+        if not self._misplaced:
+            laid.append(Misplaced(cause, self._position, claimed))
+        self._misplaced = True
 
     def _lay(self, lane: _Lane, pcm: bytes, start: int, laid: list[Laid]) -> None:
         end = self._position + len(lane.pcm) // MONO_SAMPLE_BYTES

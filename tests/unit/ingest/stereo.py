@@ -11,20 +11,13 @@ type Placed = tuple[Channel, int, bytes]
 
 def expected_stereo(blocks: Sequence[Placed], t0_ms: int) -> bytes:
     """All of it: the first block that covers a sample gives it; what none covers is silent."""
-    ends = dict.fromkeys(Channel, 0)
-    samples: dict[tuple[Channel, int], bytes] = {}
+    lanes = {channel: bytearray() for channel in Channel}
     for channel, at_ms, pcm in blocks:
-        for index in range(len(pcm) // 2):
-            position = (at_ms - t0_ms) * 8 + index
-            if position >= ends[channel]:
-                samples[channel, position] = pcm[2 * index : 2 * index + 2]
-                ends[channel] = position + 1
-    silence = b"\0\0"
-    return b"".join(
-        samples.get((channel, position), silence)
-        for position in range(max(ends.values()))
-        for channel in Channel
-    )
+        lane, start = lanes[channel], (at_ms - t0_ms) * 16
+        lane += bytes(max(0, start - len(lane))) + pcm[max(0, len(lane) - start) : len(pcm) // 2 * 2]
+    length = max(map(len, lanes.values()))
+    customer, agent = (lane.ljust(length, b"\0") for lane in lanes.values())
+    return b"".join(customer[n : n + 2] + agent[n : n + 2] for n in range(0, length, 2))
 
 
 def joined(laid: Iterable[Laid]) -> bytes:

@@ -45,7 +45,7 @@ from services.ingest.limits import Limits
 from services.ingest.media_faults import Fault
 from services.ingest.session import Phase, Session
 from tests.unit.ingest.cases import OTHER, Found, fragment, pairs, segment
-from tests.unit.ingest.matroska_writer import CONTACT, T0_MS, UID, tag
+from tests.unit.ingest.matroska_writer import CONTACT, IDENTITY, T0_MS, UID, tag
 from tests.unit.ingest.stereo import expected_stereo
 from tests.unit.ingest.test_call_audio import PlainDecoder
 
@@ -256,11 +256,50 @@ def test_a_hole_of_a_second_is_told_to_the_peer() -> None:
 
 def test_a_jump_becomes_a_skip() -> None:
     played = Played().opened()
-    played.plays(fragment(pairs(0, 4)), fragment(pairs(1000, 4)))
+    played.plays(fragment(pairs(0, 4)), fragment(pairs(1000, 17)))
+    assert played.sent(Skip) == []
+    played.plays(fragment(pairs(1017, 17)))
     [skip] = played.sent(Skip)
     assert skip.from_samples == samples_of_ms(256)
     following = [c.position for c in played.commands if isinstance(c, SendAudio)]
     assert skip.to_samples in following
+
+
+def test_one_fragment_with_a_wrong_time_moves_nothing_and_is_told() -> None:
+    played = Played().opened()
+    played.plays(fragment(pairs(0, 17)), fragment(pairs(1_000_000, 17)), fragment(pairs(34, 17)))
+    played.passes(60)
+    assert played.sent(Skip) == []
+    assert played.pcm == stereo([*pairs(0, 17), *pairs(34, 17)])
+    assert "clock_jumped" in [notice.code for notice in played.sent(Notice)]
+
+
+def test_a_clock_that_goes_back_is_told_and_ends_the_call_if_it_stays_there() -> None:
+    played = Played().opened()
+    played.plays(fragment(pairs(0, 100)))
+    for number in range(-5000, -4000, 17):
+        played.plays(fragment(pairs(number, 17)))
+        played.passes(1.088)
+    assert [notice.code for notice in played.sent(Notice)] == ["clock_went_back"]
+    assert played.pcm == stereo(pairs(0, 100))
+    assert [end.reason for end in played.sent(End)] == ["misplaced_audio"]
+
+
+def test_another_format_fails_the_session_with_its_reason() -> None:
+    for identity in ({**IDENTITY, "MimeType": "audio/aac"}, {**IDENTITY, "MimeType": "audio/L16;rate=16000"}):
+        for wish in ({"trailing": identity}, {"leading": identity}):
+            played = Played().opened()
+            played.plays(fragment(pairs(0, 34), **wish))
+            assert [abort.reason for abort in played.sent(Abort)] == ["unsupported_audio_format"]
+            assert played.pcm == b""
+
+
+def test_another_contacts_format_says_nothing_of_this_call() -> None:
+    played = Played().opened()
+    theirs = {**OTHER, "MimeType": "audio/aac"}
+    played.plays(fragment(pairs(-40, 17), uid=b"\xee" * 16, trailing=theirs), fragment(pairs(0, 34)))
+    assert played.sent(Abort) == []
+    assert played.pcm == stereo(pairs(0, 34))[: len(played.pcm)]
 
 
 def test_a_one_sided_call_is_noticed_once() -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contracts.audio import Channel, samples_of_ms
-from services.ingest.timeline import Chunk, Hole, Laid, Skipped, Timeline
+from services.ingest.timeline import MAX_FIRST_BYTES, Chunk, Hole, Laid, Misplaced, Skipped, Timeline
 from tests.unit.ingest.stereo import Placed, expected_stereo, joined
 
 C, A = Channel.CUSTOMER, Channel.AGENT
@@ -137,6 +137,88 @@ def test_a_jump_is_skipped_and_the_position_moves_over_it() -> None:
     assert after == expected_stereo(far, T0_MS)[4 * skipped[0].end :]
 
 
+def moved(blocks: list[Placed], ms: int) -> list[Placed]:
+    return [(channel, at_ms + ms, pcm) for channel, at_ms, pcm in blocks]
+
+
+def of_kind[Kind: Laid](kind: type[Kind], out: list[Laid]) -> list[Kind]:
+    return [item for item in out if isinstance(item, kind)]
+
+
+def test_a_jump_is_believed_when_more_than_a_fragment_bears_it_out() -> None:
+    timeline = Timeline(CHUNK)
+    out = laid([*pairs(3), *moved(pairs(23), 60_000)], timeline, flush=False)
+    assert of_kind(Skipped, out) == []
+    out = laid(moved(pairs(10, first=23), 60_000), timeline, flush=False)
+    assert len(of_kind(Skipped, out)) == 1
+    assert not timeline.misplaced
+
+
+def test_a_wrong_time_moves_nothing_and_is_told_once() -> None:
+    timeline = Timeline(CHUNK)
+    out = laid([*pairs(17), *moved(pairs(17, first=17), 3_600_000), *pairs(17, first=34)], timeline)
+    assert joined(out) == expected_stereo([*pairs(17), *pairs(17, first=34)], T0_MS)
+    assert of_kind(Misplaced, out) == [Misplaced("clock_jumped", 8000, samples_of_ms(3_600_000) + 17 * 512)]
+
+
+def test_a_time_that_no_call_reaches_is_never_believed() -> None:
+    timeline = Timeline(CHUNK)
+    out = laid([*pairs(17), *moved(pairs(100, first=17), 13 * 3_600_000)], timeline)
+    assert joined(out) == expected_stereo(pairs(17), T0_MS)
+    assert len(of_kind(Misplaced, out)) == 1
+    assert timeline.misplaced
+
+
+def test_times_that_bear_one_another_out_nowhere_move_nothing() -> None:
+    timeline = Timeline(CHUNK)
+    wild = [moved(pairs(1, first=n), 60_000 * n)[0] for n in range(1, 60)]
+    laid([*pairs(3), *wild], timeline, flush=False)
+    assert timeline.position == 800
+
+
+def test_a_lane_that_lags_does_not_refute_a_jump() -> None:
+    timeline = Timeline(CHUNK)
+    far = moved(pairs(30), 60_000)
+    out = laid([*pairs(3), far[0], *pairs(1, first=3), *far[1:]], timeline)
+    assert of_kind(Misplaced, out) == []
+    after = joined([item for item in of_kind(Chunk, out) if item.position > samples_of_ms(59_000)])
+    assert after == expected_stereo(far, T0_MS)[-len(after) :]
+
+
+def test_a_fragment_that_is_read_again_bears_nothing_out() -> None:
+    timeline = Timeline(CHUNK)
+    for _ in range(5):
+        timeline.new_body()
+        out = laid([*pairs(3), *moved(pairs(17), 60_000)], timeline, flush=False)
+        assert of_kind(Skipped, out) == []
+    assert of_kind(Skipped, timeline.flush()) != []
+
+
+def test_a_clock_that_goes_back_is_told_until_it_has_caught_up() -> None:
+    timeline = Timeline(CHUNK)
+    laid(pairs(100), timeline, flush=False)
+    out = laid(pairs(50), timeline, flush=False)
+    assert out == [Misplaced("clock_went_back", samples_of_ms(6400), 0)]
+    assert timeline.misplaced
+    out = laid(pairs(20, first=95), timeline)
+    assert joined(out) == expected_stereo(pairs(115), T0_MS)[4 * samples_of_ms(6400) :]
+    assert not timeline.misplaced
+
+
+def test_what_a_new_body_begins_with_again_is_no_clock_that_went_back() -> None:
+    timeline = Timeline(CHUNK)
+    laid(pairs(100), timeline, flush=False)
+    timeline.new_body()
+    assert laid(pairs(100), timeline, flush=False) == []
+
+
+def test_what_waits_for_the_first_position_is_bounded() -> None:
+    timeline = Timeline(CHUNK)
+    laid([(C, T0_MS, bytes(60_000))] * 5, timeline, flush=False)
+    assert timeline.t0_ms == T0_MS
+    assert MAX_FIRST_BYTES < 5 * 60_000
+
+
 def test_a_hole_up_to_the_limit_is_filled() -> None:
     blocks = [*pairs(2), (C, T0_MS + 128 + 30_000, audio(1, 64)), (A, T0_MS + 128 + 30_000, audio(2, 64))]
     assert joined(laid(blocks, Timeline(CHUNK))) == expected_stereo(blocks, T0_MS)
@@ -184,6 +266,18 @@ def jittered(draw: st.DrawFn) -> list[Placed]:
 def test_every_sample_is_where_its_block_puts_it(blocks: list[Placed]) -> None:
     timeline = Timeline(CHUNK)
     assert joined(laid(blocks, timeline)) == expected_stereo(blocks, timeline.t0_ms or 0)
+
+
+@given(blocks=jittered(), data=st.data())
+def test_wrong_times_here_and_there_change_nothing(blocks: list[Placed], data: st.DataObject) -> None:
+    early = [at for at, block in enumerate(blocks) if at > 1 and block[1] < blocks[-1][1] - 600]
+    assume(early)
+    wrong = [*blocks]
+    for at in sorted(data.draw(st.lists(st.sampled_from(early), max_size=3)), reverse=True):
+        lane, ahead_ms = data.draw(st.sampled_from(Channel)), data.draw(st.integers(10**5, 10**12))
+        wrong.insert(at, (lane, T0_MS + ahead_ms, audio(9, 64)))
+    first, second = Timeline(CHUNK), Timeline(CHUNK)
+    assert joined(laid(wrong, second)) == joined(laid(blocks, first))
 
 
 @given(blocks=jittered(), data=st.data())
