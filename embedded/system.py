@@ -127,7 +127,7 @@ def _start_services(
             **link,
         },
         "ingest": {"TRANSCRIBE_ENDPOINTS": f"{LOOPBACK}:{link_port}", **link},
-        "delivery": {"CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8"},
+        "delivery": {"CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8", "CALLBACK_ALLOWED_PORTS": "1-65535"},
     }
     return [
         children.start(_service(name, {**environment, **own, **chosen.settings.get(name, {})}))

@@ -3,22 +3,40 @@
 import asyncio
 import signal
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from pydantic import ValidationError
 
-from services.delivery.adapters.courier import Ports
 from services.delivery.adapters.dead_letters import DeadLetters
+from services.delivery.adapters.egress import EgressPolicy
 from services.delivery.adapters.endpoint import Endpoints
 from services.delivery.adapters.event_bus import EventBus
+from services.delivery.adapters.gates import Gates
+from services.delivery.adapters.outage_store import OutageStore
+from services.delivery.adapters.outages import Outages
+from services.delivery.adapters.patience import Patience, Stopping
+from services.delivery.adapters.poster import Ports
+from services.delivery.adapters.secrets import StoredCredentials
 from services.delivery.adapters.session_store import SessionStore
+from services.delivery.adapters.table import Table
 from services.delivery.adapters.transcript_queue import TranscriptQueue
 from services.delivery.service import Delivery
 from services.delivery.settings import Settings
+from services.delivery.webhook import UnusableSecret
 from telemetry import log
 from telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+    from types_aiobotocore_events.client import EventBridgeClient
+    from types_aiobotocore_secretsmanager.client import SecretsManagerClient
+    from types_aiobotocore_sqs.client import SQSClient
 
 SERVICE = "delivery"
 AWS = AioConfig(
@@ -29,26 +47,108 @@ AWS = AioConfig(
 )
 
 
-async def deliver(settings: Settings) -> None:
-    """Runs until a signal."""
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    sqs: "SQSClient"
+    dynamodb: "DynamoDBClient"
+    events: "EventBridgeClient"
+    secrets: "SecretsManagerClient"
+
+
+@asynccontextmanager
+async def _clients() -> "AsyncGenerator[_Clients]":
     aws = get_session()
-    async with (
-        aws.create_client("sqs", config=AWS) as sqs,
-        aws.create_client("dynamodb", config=AWS) as dynamodb,
-        aws.create_client("events", config=AWS) as events,
-        Endpoints(settings.allowed_networks) as endpoints,
-    ):
-        metrics = Metrics(SERVICE)
-        queue = TranscriptQueue(sqs, settings.transcripts_queue_url, settings.transcripts_dlq_url)
-        store = SessionStore(dynamodb, settings.sessions_table)
-        dead_letters = DeadLetters(queue, EventBus(events, settings.event_bus_name), metrics)
-        ports = Ports(queue, store, dead_letters, endpoints)
-        delivery = Delivery(ports, settings.signing_keys, settings.schedules, metrics)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        yield _Clients(
+            await enter(aws.create_client("sqs", config=AWS)),
+            await enter(aws.create_client("dynamodb", config=AWS)),
+            await enter(aws.create_client("events", config=AWS)),
+            await enter(aws.create_client("secretsmanager", config=AWS)),
+        )
+
+
+async def deliver(settings: Settings) -> None:
+    """Runs until a signal.
+
+    Raises:
+        UnusableSecret: the secret in Secrets Manager is of no known form.
+    """
+    patience = Patience()
+    async with _clients() as aws, Endpoints(_egress(settings), settings.callback_timeout_s) as endpoints:
+        credentials = None
+        if settings.credentials_secret_id:
+            refresh_s = settings.credentials_refresh_s
+            credentials = StoredCredentials(
+                aws.secrets, settings.credentials_secret_id, settings.credentials, refresh_s
+            )
+        delivery = _delivery(settings, aws, endpoints, patience, credentials)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, delivery.stop)
+        if credentials:
+            try:
+                await credentials.start(patience)
+            except Stopping:
+                return
         log.logger().info("delivery.ready")
         await delivery.run()
     log.logger().info("delivery.stopped")
+
+
+def _egress(settings: Settings) -> EgressPolicy:
+    proxy = settings.callback_proxy
+    return EgressPolicy(
+        allowed=settings.allowed_networks,
+        ports=settings.allowed_ports,
+        proxy=proxy.get_secret_value() if proxy else None,
+        ca_file=settings.callback_ca_file,
+        client_cert_file=settings.callback_client_cert_file,
+        client_key_file=settings.callback_client_key_file,
+    )
+
+
+def _delivery(
+    settings: Settings,
+    aws: _Clients,
+    endpoints: Endpoints,
+    patience: Patience,
+    credentials: StoredCredentials | None,
+) -> Delivery:
+    metrics = Metrics(SERVICE)
+    static = settings.credentials
+    queue = TranscriptQueue(
+        aws.sqs, settings.transcripts_queue_url, settings.transcripts_dlq_url, settings.visibility_s
+    )
+    bus = EventBus(aws.events, settings.event_bus_name)
+    table = Table(aws.dynamodb, settings.sessions_table)
+    policy = settings.breaker_policy
+    gates = Gates(policy)
+    outages = Outages(
+        OutageStore(table),
+        gates,
+        queue,
+        bus,
+        policy=policy,
+        metrics=metrics,
+        look_every_s=settings.look_every_s,
+    )
+    ports = Ports(
+        queue=queue,
+        store=SessionStore(table),
+        outages=outages,
+        gates=gates,
+        dead_letters=DeadLetters(queue, bus, metrics),
+        endpoints=endpoints,
+        credentials=credentials or (lambda: static),
+    )
+    return Delivery(
+        ports,
+        patience=patience,
+        schedules=settings.schedules,
+        allowed_ports=settings.allowed_ports,
+        metrics=metrics,
+        upkeep=(credentials.run,) if credentials else (),
+    )
 
 
 def main() -> int:
@@ -61,7 +161,11 @@ def main() -> int:
         log.logger().error("delivery.misconfigured", field=fields)
         return 2
     log.configure(SERVICE, settings.log_level)
-    uvloop.run(deliver(settings))
+    try:
+        uvloop.run(deliver(settings))
+    except UnusableSecret:
+        log.logger().error("delivery.misconfigured", field=["credentials_secret_id"])
+        return 2
     return 0
 
 

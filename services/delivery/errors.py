@@ -15,3 +15,7 @@ class StoreUnavailable(Unavailable):
 
 class BusUnavailable(Unavailable):
     """EventBridge: nobody heard of the event."""
+
+
+class SecretsUnavailable(Unavailable):
+    """Secrets Manager: nothing was read."""

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
 
 type Schedule = tuple[float, ...]
-"""Upper bounds, in seconds, of the delays before attempt 2, 3, …: one attempt more than there are bounds."""
+"""Upper bounds, in seconds, of the delays before attempt 2, 3, …"""
 
 MAX_RETRY_AFTER_S = 900.0
 """The longest wait that an endpoint may ask for; the live call it belongs to goes on meanwhile."""
@@ -28,9 +28,11 @@ _BEHIND = frozenset(
 class Schedules:
     """How patient to be."""
 
-    logged: Schedule = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, *(900.0,) * 24)
-    """For finals and all else that is in the session's log, at an endpoint in trouble. About 6 h in all: SQS
-    lets a message stay in hand for 12 h."""
+    logged: Schedule = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900)
+    """For finals and all else that is in the session's log, at an endpoint in trouble; the last is
+    repeated."""
+    logged_for_s: float = 24 * 3_600.0
+    """How long that is tried."""
     rejected: Schedule = (1, 5)
     """For what an endpoint refuses: perhaps it is being deployed."""
     unlogged: Schedule = (0.5,)
@@ -60,32 +62,63 @@ class GiveUp:
 type Decision = Delivered | RetryAfter | GiveUp
 
 
-def decide(attempt: int, outcome: Outcome, schedules: Schedules, jitter: float, *, logged: bool) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A message and what was done for it."""
+
+    attempt: int
+    """1 for the first."""
+    age_s: float
+    """Since the session began to fail, or since the message came if that was later."""
+    logged: bool
+    """Whether it is in the session's log; others are best effort."""
+    refused_before: bool = False
+    """Whether the message before it was given up as refused: then a refusal needs no second look."""
+
+
+def decide(tried: Tried, outcome: Outcome, schedules: Schedules, jitter: float) -> Decision:
     """What follows from the outcome of an attempt.
 
     Args:
-        attempt: 1 for the first.
-        outcome: Of that attempt.
+        tried: The message.
+        outcome: Of its last attempt.
         schedules: The delays.
         jitter: In [0, 1): the share of the delay to wait ("full jitter"), so that senders spread out.
-        logged: Whether the message is in the session's log; others are best effort.
     """
-    patience = schedules.logged if logged else schedules.unlogged
     match outcome:
         case Answered(status) if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return Delivered()
         case Answered(HTTPStatus.GONE):
             return GiveUp("gone")
-        case Answered(status, asked_s) if status in _BEHIND or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return _again(attempt, patience, jitter, "exhausted", asked_s)
+        case Answered(status, asked_s) if is_trouble(outcome):
+            return _in_trouble(tried, schedules, jitter, asked_s)
         case Answered(status):
-            tail = schedules.rejected[: len(patience)]
+            tail = schedules.rejected if tried.logged else schedules.unlogged
             reason = "rejected" if status >= HTTPStatus.BAD_REQUEST else "redirected"
-            return _again(attempt, tail, jitter, reason)
+            return _again(tried.attempt, () if tried.refused_before else tail, jitter, reason)
         case NotAnswered():
-            return _again(attempt, patience, jitter, "exhausted")
+            return _in_trouble(tried, schedules, jitter, None)
         case NotSent(cause):
             return GiveUp(cause)
+
+
+def is_trouble(outcome: Outcome) -> bool:
+    """Whether the endpoint is down or overloaded; else it works, whatever it thinks of the message."""
+    match outcome:
+        case Answered(status):
+            return status in _BEHIND or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        case NotAnswered():
+            return True
+        case NotSent():
+            return False
+
+
+def _in_trouble(tried: Tried, schedules: Schedules, jitter: float, asked_s: float | None) -> Decision:
+    if not tried.logged:
+        return _again(tried.attempt, schedules.unlogged, jitter, "exhausted", asked_s)
+    bound_s = schedules.logged[min(tried.attempt, len(schedules.logged)) - 1]
+    delay_s = _delay_s(bound_s, jitter, asked_s)
+    return GiveUp("exhausted") if tried.age_s + delay_s > schedules.logged_for_s else RetryAfter(delay_s)
 
 
 def _again(
@@ -93,8 +126,11 @@ def _again(
 ) -> Decision:
     if attempt > len(schedule):
         return GiveUp(reason)
-    spread_s = schedule[attempt - 1] * jitter
-    return RetryAfter(max(spread_s, min(asked_s or 0.0, MAX_RETRY_AFTER_S)))
+    return RetryAfter(_delay_s(schedule[attempt - 1], jitter, asked_s))
+
+
+def _delay_s(bound_s: float, jitter: float, asked_s: float | None) -> float:
+    return max(bound_s * jitter, min(asked_s or 0.0, MAX_RETRY_AFTER_S))
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:

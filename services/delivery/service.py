@@ -3,20 +3,21 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 
 from pydantic import ValidationError
 
-from contracts.model import SessionId
-from contracts.queue import TranscriptMessage
-from services.delivery.adapters.courier import Courier, Ports, Session
+from contracts.model import ContactId, SessionId
+from contracts.queue import ReplayRequest, TranscriptMessage
+from services.delivery.adapters.courier import Courier
 from services.delivery.adapters.in_hand import InHand
 from services.delivery.adapters.patience import Patience, Stopping
+from services.delivery.adapters.poster import Ports, Session
 from services.delivery.adapters.transcript_queue import QueuedMessage
+from services.delivery.destination import Ports as AllowedPorts
 from services.delivery.retry import Schedules
-from services.delivery.session_lane import Held, SessionLane
-from services.delivery.webhook import SigningKey
+from services.delivery.session_lane import Held, HeldReplay, SessionLane
 from telemetry.metrics import Metrics
 
 RECEIVERS = 2
@@ -31,25 +32,42 @@ class Delivery:
     """Delivers transcripts until it is told to stop."""
 
     def __init__(
-        self, ports: Ports, keys: Sequence[SigningKey], schedules: Schedules, metrics: Metrics
+        self,
+        ports: Ports,
+        *,
+        patience: Patience,
+        schedules: Schedules,
+        allowed_ports: AllowedPorts,
+        metrics: Metrics,
+        upkeep: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
     ) -> None:
         self._queue = ports.queue
+        self._gates = ports.gates
+        self._upkeep = (ports.outages.run, *upkeep)
         self._schedules = schedules
         self._metrics = metrics
-        self._patience = Patience()
+        self._patience = patience
         self._in_hand = InHand(ports.queue)
         self._dead_letters = ports.dead_letters
-        self._courier = Courier(ports, self._in_hand, patience=self._patience, keys=keys, metrics=metrics)
+        self._courier = Courier(
+            ports,
+            self._in_hand,
+            patience=patience,
+            schedules=schedules,
+            allowed_ports=allowed_ports,
+            metrics=metrics,
+        )
         self._sessions: OrderedDict[SessionId, Session] = OrderedDict()
 
     def stop(self) -> None:
         """Makes `run` return once requests under way are answered and all else is released."""
         self._patience.end()
+        self._gates.close()
 
     async def run(self) -> None:
         """Delivers until `stop`."""
         async with asyncio.TaskGroup() as upkeep:
-            keeping = [upkeep.create_task(self._in_hand.run()), upkeep.create_task(self._report())]
+            keeping = [upkeep.create_task(run()) for run in (self._in_hand.run, self._report, *self._upkeep)]
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(RECEIVERS):
                     lanes.create_task(self._receive(lanes))
@@ -76,23 +94,26 @@ class Delivery:
                     self._take(message, lanes)
 
     def _take(self, queued: QueuedMessage, lanes: asyncio.TaskGroup) -> None:
-        try:
-            message = TranscriptMessage.model_validate_json(queued.body)
-        except ValidationError:
+        held = _read(queued)
+        if held is None:
             lanes.create_task(self._bury(queued))
             return
-        session = self._session(message.session_id)
+        source = held.request if isinstance(held, HeldReplay) else held.message
+        session = self._session(source.session_id, source.contact_id)
         session.receipts.add(queued.receipt_handle)
-        replaced = session.lane.take(Held(message, queued.receipt_handle))
-        if replaced:
+        replaced = session.lane.take(held)
+        if replaced and replaced.receipt_handle:
             session.receipts.discard(replaced.receipt_handle)
             self._in_hand.forget(replaced.receipt_handle)
         if not session.is_served:
             session.is_served = True
             lanes.create_task(self._courier.serve(session))
 
-    def _session(self, session_id: SessionId) -> Session:
-        session = self._sessions.setdefault(session_id, Session(session_id, SessionLane(self._schedules)))
+    def _session(self, session_id: SessionId, contact_id: ContactId) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            session = Session(session_id, contact_id, SessionLane(self._schedules))
+            self._sessions[session_id] = session
         self._sessions.move_to_end(session_id)
         while len(self._sessions) > MAX_SESSIONS and not next(iter(self._sessions.values())).is_served:
             self._sessions.popitem(last=False)
@@ -105,6 +126,19 @@ class Delivery:
             await self._in_hand.release([queued.receipt_handle])
         else:
             self._in_hand.finish(queued.receipt_handle)
+
+
+def _read(queued: QueuedMessage) -> Held | HeldReplay | None:
+    try:
+        message = TranscriptMessage.model_validate_json(queued.body)
+    except ValidationError:
+        pass
+    else:
+        return Held(message, queued.receipt_handle, _now_ms(), queued.was_received_before)
+    try:
+        return HeldReplay(ReplayRequest.model_validate_json(queued.body), queued.receipt_handle)
+    except ValidationError:
+        return None
 
 
 def _now_ms() -> int:

@@ -3,19 +3,25 @@
 The shell asks `next` what to do, does it, and says how a request went by `conclude`. The queue keeps the
 order of a session and locks it while messages are in hand, so that what is in the lane is all there is. The
 mark keeps out what was delivered before: a repeat after a take-over, or after a delete that got lost.
+
+A session that cannot be delivered now is parked: what comes for it is taken off the queue, and a replay
+request, in the same queue, later has its messages read from the log into a lane of their own.
 """
 
-import json
 from collections import deque
 from dataclasses import dataclass
-from typing import cast
 
-from contracts.queue import TranscriptMessage
-from services.delivery.outcome import Outcome
-from services.delivery.retry import Decision, Delivered, GiveUp, RetryAfter, Schedules, decide
+from contracts.delivery import ParkCause, ParkedSession
+from contracts.queue import ReplayRequest, TranscriptMessage
+from services.delivery.conflation import is_superseded
+from services.delivery.outcome import Answered, Outcome
+from services.delivery.retry import Decision, Delivered, GiveUp, RetryAfter, Schedules, Tried, decide
 
-BEHIND_MS = 2_000
-"""A message older than this shows that the endpoint is behind: superseded interim results are dropped."""
+PARK_FROM_MS = 10_000
+"""A session that has to wait for longer does not wait in hand."""
+PARK_BEHIND_MS = 30_000
+"""A session whose endpoint is slower than the call by this much is delivered from its log: on the queue its
+messages would be in the way (Amazon SQS quotas: of a FIFO queue the first 120,000 messages are looked at)."""
 
 type Place = tuple[int, int]
 """`(n, k)` of a message; places grow along the session."""
@@ -26,7 +32,11 @@ class Held:
     """A message in hand."""
 
     message: TranscriptMessage
-    receipt_handle: str
+    receipt_handle: str | None
+    """None: it comes from the log."""
+    received_at_ms: int = 0
+    """When it came into our hands, epoch ms."""
+    was_received_before: bool = False
 
     @property
     def place(self) -> Place:
@@ -37,6 +47,14 @@ class Held:
     def logged(self) -> bool:
         """Whether it is a record of the session's log, and so must not be lost."""
         return self.message.k == 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldReplay:
+    """A replay request in hand."""
+
+    request: ReplayRequest
+    receipt_handle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +80,22 @@ class Abandon:
     held: Held
     reason: str
     attempts: int
+    last_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Put the session aside, then call `park`."""
+
+    cause: ParkCause
+    wake_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Deliver from the log, then call `finish_replay`."""
+
+    held: HeldReplay
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +105,7 @@ class Wait:
     until_ms: int
 
 
-type Step = Post | Forget | Abandon | Wait
+type Step = Post | Forget | Abandon | Park | Replay | Wait
 
 
 class SessionLane:
@@ -79,17 +113,21 @@ class SessionLane:
 
     def __init__(self, schedules: Schedules) -> None:
         self._schedules = schedules
-        self._held: deque[Held] = deque()
+        self._held: deque[Held | HeldReplay] = deque()
         self._mark: Place = (0, 0)
         self._attempt = 1
         self._retry_at_ms = 0
+        self._failing_since_ms: int | None = None
+        self._last_status: int | None = None
+        self._was_refused = False
         self._dead: str | None = None
+        self._is_parked = False
 
     def __len__(self) -> int:
         return len(self._held)
 
     @property
-    def held(self) -> tuple[Held, ...]:
+    def held(self) -> tuple[Held | HeldReplay, ...]:
         """The messages in hand, in order."""
         return tuple(self._held)
 
@@ -98,13 +136,33 @@ class SessionLane:
         """The place of the last message that was delivered or given up."""
         return self._mark
 
-    def take(self, held: Held) -> Held | None:
+    @property
+    def is_parked(self) -> bool:
+        """Whether messages are left to the log."""
+        return self._is_parked
+
+    @property
+    def failing_since_ms(self) -> int | None:
+        """When the last request failed after one that did not; None: the last one did not."""
+        return self._failing_since_ms
+
+    @property
+    def attempts(self) -> int:
+        """Made for the first message."""
+        return self._attempt - 1
+
+    @property
+    def last_status(self) -> int | None:
+        """Of the last failed attempt, if it was answered."""
+        return self._last_status
+
+    def take(self, held: Held | HeldReplay) -> Held | HeldReplay | None:
         """Adds a message in the queue's order.
 
         One that is in hand already only gets the new receipt; what it replaces is returned.
         """
         for i, known in enumerate(self._held):
-            if known.place == held.place:
+            if _is_same(known, held):
                 self._held[i] = held
                 return known
         self._held.append(held)
@@ -114,26 +172,58 @@ class SessionLane:
         """Learns of a mark from the store; marks only grow."""
         self._mark = max(self._mark, mark)
 
-    def clear(self) -> tuple[Held, ...]:
+    def resume(self, parked: ParkedSession | None, mark: Place, *, gone: bool = False) -> None:
+        """Begins a lane for messages from the log where another one was parked."""
+        self._mark = mark
+        self._dead = "gone" if gone else None
+        if parked:
+            self._attempt = parked.attempts + 1
+            self._failing_since_ms = parked.failing_since_ms
+            self._last_status = parked.last_status
+
+    def park(self, *, is_parked: bool) -> None:
+        """From now on messages are left to the log, or are not any more."""
+        self._is_parked = is_parked
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the endpoint said that it will never take a message again."""
+        return self._dead is not None
+
+    def clear(self) -> tuple[Held | HeldReplay, ...]:
         """Empties the lane; the caller does with the messages as it must."""
         cleared = tuple(self._held)
         self._held.clear()
         self._attempt, self._retry_at_ms = 1, 0
         return cleared
 
-    def next(self, now_ms: int) -> Step | None:
-        """What to do now; None: nothing is in hand."""
+    def next(self, now_ms: int, *, is_open: bool = False) -> Step | None:
+        """What to do now; None: nothing is in hand.
+
+        Args:
+            now_ms: Epoch ms.
+            is_open: Whether the endpoint's breaker is open.
+        """
         if not self._held:
             return None
         head = self._held[0]
+        if isinstance(head, HeldReplay):
+            return Replay(head)
         if head.place <= self._mark:
             return self._forget("delivered_before")
+        if self._is_parked:
+            return self._forget("parked")
         if self._dead:
-            return self._abandon(self._dead, attempts=1)
+            return self._abandon(self._dead)
         if self._is_superseded(head, now_ms):
             return self._forget("superseded")
+        if is_open:
+            return self._turn_away(head, now_ms)
         if now_ms < self._retry_at_ms:
-            return Wait(self._retry_at_ms)
+            parks = head.logged and self._retry_at_ms - now_ms >= PARK_FROM_MS
+            return Park(ParkCause.FAILING, self._retry_at_ms) if parks else Wait(self._retry_at_ms)
+        if head.logged and head.receipt_handle and self._lags(head, now_ms):
+            return Park(ParkCause.BEHIND, now_ms)
         return Post(head, self._attempt)
 
     def skip(self, cause: str) -> Forget:
@@ -142,7 +232,16 @@ class SessionLane:
 
     def abandon(self, reason: str) -> Step:
         """Gives the first message up without a request."""
-        return self._abandon(reason, self._attempt)
+        return self._abandon(reason)
+
+    def finish_replay(self, mark: Place, *, is_parked: bool) -> HeldReplay:
+        """The first message was a replay request, and it was served; says how far."""
+        self._mark = max(self._mark, mark)
+        self._is_parked = is_parked
+        replay = self._held.popleft()
+        assert isinstance(replay, HeldReplay)  # noqa: S101 -- `next` said so
+        self._attempt, self._retry_at_ms = 1, 0
+        return replay
 
     def conclude(self, outcome: Outcome, jitter: float, now_ms: int) -> tuple[Held, Decision]:
         """What became of the request for the first message.
@@ -150,53 +249,69 @@ class SessionLane:
         After `Delivered` and `GiveUp` it is no longer in the lane: the shell moves the stored mark when it
         was logged, and deletes it from the queue. After `RetryAfter` the lane says when.
         """
-        head = self._held[0]
-        decision = decide(self._attempt, outcome, self._schedules, jitter, logged=head.logged)
+        head = self._head()
+        tried = Tried(self._attempt, self._age_s(head, now_ms), head.logged, self._was_refused)
+        decision = decide(tried, outcome, self._schedules, jitter)
         match decision:
             case RetryAfter(delay_s):
                 self._attempt += 1
                 self._retry_at_ms = now_ms + round(delay_s * 1_000)
+                self._failing_since_ms = now_ms if self._failing_since_ms is None else self._failing_since_ms
+                self._last_status = outcome.status if isinstance(outcome, Answered) else None
             case Delivered():
                 self._move_on()
+                self._failing_since_ms, self._was_refused = None, False
             case GiveUp(reason):
                 self._dead = reason if reason == "gone" else None
+                self._was_refused = reason in {"rejected", "redirected"}
                 self._move_on()
         return head, decision
 
+    def _head(self) -> Held:
+        head = self._held[0]
+        assert isinstance(head, Held)  # noqa: S101 -- replay requests are not posted
+        return head
+
+    def _turn_away(self, head: Held, now_ms: int) -> Step:
+        """The endpoint is disabled."""
+        if not head.logged:
+            return self._forget("endpoint_down")
+        since_ms = now_ms if self._failing_since_ms is None else self._failing_since_ms
+        until_ms = max(since_ms, head.message.received_at_ms) + round(self._schedules.logged_for_s * 1_000)
+        return Park(ParkCause.ENDPOINT_DOWN, until_ms) if now_ms < until_ms else self._abandon("exhausted")
+
+    def _age_s(self, head: Held, now_ms: int) -> float:
+        since_ms = now_ms if self._failing_since_ms is None else self._failing_since_ms
+        return (now_ms - max(since_ms, head.message.received_at_ms)) / 1_000
+
+    def _lags(self, head: Held, now_ms: int) -> bool:
+        """Whether it has been in hand for long: what waited on the queue is no fault of the endpoint."""
+        return bool(head.received_at_ms) and now_ms - head.received_at_ms >= PARK_BEHIND_MS
+
     def _forget(self, cause: str) -> Forget:
-        head = self._held.popleft()
+        head = self._head()
+        self._held.popleft()
         self._attempt, self._retry_at_ms = 1, 0
         return Forget(head, cause)
 
-    def _abandon(self, reason: str, attempts: int) -> Step:
+    def _abandon(self, reason: str) -> Step:
+        attempts, status = max(1, self._attempt - 1), self._last_status
         head = self._move_on()
-        return Abandon(head, reason, attempts) if head.logged else Forget(head, reason)
+        return Abandon(head, reason, attempts, status) if head.logged else Forget(head, reason)
 
     def _move_on(self) -> Held:
-        head = self._held.popleft()
+        head = self._head()
+        self._held.popleft()
         self._mark = max(self._mark, head.place)
-        self._attempt, self._retry_at_ms = 1, 0
+        self._attempt, self._retry_at_ms, self._last_status = 1, 0, None
         return head
 
     def _is_superseded(self, head: Held, now_ms: int) -> bool:
-        """Whether the endpoint is behind and a newer result of the same channel is in hand."""
-        if head.message.kind != "interim" or head.logged:
-            return False
-        if self._attempt == 1 and now_ms - head.message.received_at_ms < BEHIND_MS:
-            return False
-        channel = _channel(head)
-        return channel is not None and any(
-            later.message.kind in {"interim", "final"} and _channel(later) == channel
-            for later in list(self._held)[1:]
-        )
+        later = [each.message for each in list(self._held)[1:] if isinstance(each, Held)]
+        return is_superseded(head.message, later, now_ms, failed_before=self._attempt > 1)
 
 
-def _channel(held: Held) -> int | None:
-    """Deepgram's channel index; None: not in the message."""
-    try:
-        message = json.loads(held.message.message or "null")
-    except ValueError:
-        return None
-    index = cast("dict[str, object]", message).get("channel_index") if isinstance(message, dict) else None
-    first = cast("list[object]", index)[0] if isinstance(index, list) and index else None
-    return first if isinstance(first, int) else None
+def _is_same(known: Held | HeldReplay, held: Held | HeldReplay) -> bool:
+    if isinstance(known, Held) and isinstance(held, Held):
+        return known.place == held.place and (known.receipt_handle is None) == (held.receipt_handle is None)
+    return False

@@ -1,15 +1,15 @@
-"""HTTP requests to callbacks, by aiohttp: one client, connections re-used per endpoint, addresses guarded."""
+"""Requests to callbacks, by aiohttp: one client, connections re-used per endpoint."""
 
 import asyncio
-import socket
 import time
-from collections.abc import Sequence
 from typing import Self
 
 import aiohttp
 
-from services.delivery.address import Network, is_allowed
-from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
+from services.delivery.adapters.egress import Egress, EgressPolicy, outcome_of
+from services.delivery.adapters.websocket import Websockets
+from services.delivery.destination import Destination
+from services.delivery.outcome import Answered, Outcome
 from services.delivery.retry import retry_after_s
 from services.delivery.webhook import WebhookRequest
 
@@ -18,68 +18,52 @@ TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 * 1_024
 DRAIN_TIMEOUT_S = 1.0
 """An answer's body is read so far and not looked at, so that the connection can be used again."""
-KEEP_ALIVE_S = 60.0
-type AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
-"""As `getaddrinfo` gives it: family, kind, protocol, canonical name, address."""
-SCHEMES = ("http://", "https://")
-
-
-class ForbiddenAddress(OSError):
-    """A callback leads to an address that it must not reach."""
 
 
 class Endpoints:
     """Posts requests; no redirect is followed, no cookie kept, no proxy taken from the environment."""
 
-    def __init__(self, allowed: Sequence[Network], timeout_s: float = TIMEOUT_S) -> None:
-        self._allowed = allowed
-        connector = aiohttp.TCPConnector(
-            limit=0,  # requests under way are bounded by the caller
-            ttl_dns_cache=10,
-            keepalive_timeout=KEEP_ALIVE_S,
-            socket_factory=self._guarded_socket,
-        )
+    def __init__(self, policy: EgressPolicy, timeout_s: float = TIMEOUT_S) -> None:
+        self._egress = Egress(policy)
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=self._egress.connector(),
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
+        self._websockets = Websockets(self._session, self._egress, timeout_s)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._websockets.close()
         await self._session.close()
 
+    async def send(self, request: WebhookRequest, destination: Destination, *, logged: bool) -> Outcome:
+        """Makes the request once; a websocket gets the body as a message."""
+        if destination.is_websocket:
+            return await self._websockets.send(request, logged=logged)
+        return await self.post(request)
+
     async def post(self, request: WebhookRequest) -> Outcome:
-        """Makes the request once."""
-        if not request.url.lower().startswith(SCHEMES):
-            return NotSent("unsupported_scheme")
+        """Makes an HTTP request once."""
         try:
+            route = await self._egress.route(request.url)
+            headers = request.headers if route.host is None else {**request.headers, "Host": route.host}
             async with self._session.request(
-                request.method, request.url, data=request.body, headers=request.headers, allow_redirects=False
+                request.method,
+                route.url,
+                data=request.body,
+                headers=headers,
+                allow_redirects=False,
+                proxy=route.proxy,
+                server_hostname=route.server_hostname,
             ) as response:
                 await _drain(response.content)
                 return Answered(response.status, retry_after_s(response.headers, time.time()))
-        except TimeoutError:
-            return NotAnswered("timeout")
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, ForbiddenAddress):
-                return NotSent("forbidden_address")
-            tls = isinstance(error, aiohttp.ClientSSLError)
-            return NotAnswered("tls" if tls else "connection")
-        except (aiohttp.InvalidURL, ValueError):
-            return NotSent("unusable_url")
-        except (aiohttp.ClientError, OSError):
-            return NotAnswered("connection")
-
-    def _guarded_socket(self, address: AddressInfo) -> socket.socket:
-        """Checked where the connection is made: no name is resolved again after this."""
-        family, kind, protocol, _, sockaddr = address
-        if not is_allowed(str(sockaddr[0]), self._allowed):
-            raise ForbiddenAddress
-        return socket.socket(family, kind, protocol)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return outcome_of(error)
 
 
 async def _drain(body: aiohttp.StreamReader) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from services.delivery.adapters.transcript_queue import BATCH, VISIBILITY_S, TranscriptQueue
+from services.delivery.adapters.transcript_queue import BATCH, TranscriptQueue
 from services.delivery.errors import QueueUnavailable
 from telemetry.log import logger
 
-EXTEND_BELOW_S = 35
-"""Longer than a request and a few calls to AWS may take."""
-LOOK_EVERY_S = 5.0
+EXTEND_BELOW = 7 / 12
+"""Of the visibility: of 60 s longer than a request and a few calls to AWS may take."""
+LOOK_EVERY = 1 / 12
+"""Of the visibility."""
 DELETERS = 4
 """Calls under way at once; under load each takes what has gathered, up to `BATCH`."""
 DELETE_ATTEMPTS = 3
@@ -23,12 +24,13 @@ class InHand:
 
     def __init__(self, queue: TranscriptQueue) -> None:
         self._queue = queue
+        self._visibility_s = queue.visibility_s
         self._until_s: dict[str, float] = {}
         self._finished: asyncio.Queue[str] = asyncio.Queue()
 
     def hold(self, receipt: str, since_s: float) -> None:
         """Keeps a message in hand that was asked for at `since_s` (monotonic)."""
-        self._until_s[receipt] = since_s + VISIBILITY_S
+        self._until_s[receipt] = since_s + self._visibility_s
 
     def forget(self, receipt: str) -> None:
         """The receipt is of no use any more."""
@@ -66,16 +68,17 @@ class InHand:
 
     async def _extend(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(self._visibility_s * LOOK_EVERY)
             now_s = time.monotonic()
-            due = [receipt for receipt, until_s in self._until_s.items() if until_s - now_s < EXTEND_BELOW_S]
+            before_s = now_s + self._visibility_s * EXTEND_BELOW
+            due = [receipt for receipt, until_s in self._until_s.items() if until_s < before_s]
             for batch in _batches(due):
                 await self._extend_batch(batch)
 
     async def _extend_batch(self, receipts: list[str]) -> None:
         began_s = time.monotonic()
         try:
-            lost = await self._queue.set_visibility(receipts, VISIBILITY_S)
+            lost = await self._queue.set_visibility(receipts, self._visibility_s)
         except QueueUnavailable as error:
             logger().warning("delivery.extend_failed", count=len(receipts), exc_info=error)
             return

@@ -1,30 +1,44 @@
-"""The session store, DynamoDB: headers and log records are read, delivery marks are read and written."""
+"""What delivery reads and writes of one session: header, log, mark, whether it is parked, what it owes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
-from contracts.model import SessionId
+from contracts.delivery import (
+    DELIVERY_PREFIX,
+    UNDELIVERED_PREFIX,
+    ParkedSession,
+    UndeliveredMessage,
+    parked_index_key,
+    parked_key,
+    undelivered_index_key,
+    undelivered_key,
+)
+from contracts.model import ContactId, SessionId
+from contracts.queue import TranscriptMessage
 from contracts.session import (
+    LOG_PREFIX,
     LOG_RECORD,
     DeliveryMark,
     Ended,
     Final,
+    LogRecord,
     SessionHeader,
-    StoreKey,
     delivery_mark_key,
     header_key,
     record_key,
 )
-from services.delivery.errors import StoreUnavailable
+from services.delivery.adapters.table import Condition, Table
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.client import DynamoDBClient
     from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
 
 PLACES_PER_RECORD = 1_000_000
 """`place` of a mark is `n * PLACES_PER_RECORD + k`, one number that a condition can compare."""
+PAGE = 25
+"""Records of a log that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,90 +50,126 @@ class StoredHeader:
     """Epoch seconds; None: never."""
 
 
-class SessionStore:
-    """Reads are consistent: what another process wrote is seen."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far delivery got with a session."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
+    mark: tuple[int, int] | None
+    parked: ParkedSession | None
+
+
+class SessionStore:
+    """Reads are consistent: what another process wrote is seen. Every method may raise `StoreUnavailable`."""
+
+    def __init__(self, table: Table) -> None:
         self._table = table
 
     async def header(self, session_id: SessionId) -> StoredHeader | None:
-        """The session's header; None: the store does not know the session.
-
-        Raises:
-            StoreUnavailable: nobody knows.
-        """
-        item = await self._item(header_key(session_id))
+        """The session's header; None: the store does not know the session."""
+        item = await self._table.get(header_key(session_id))
         if item is None:
             return None
-        return StoredHeader(
-            SessionHeader.model_validate_json(_body(item)), item.get("expires_at", {}).get("N")
-        )
+        return StoredHeader(SessionHeader.model_validate_json(item.body), item.expires_at)
 
-    async def mark(self, session_id: SessionId) -> DeliveryMark | None:
-        """How far delivery got; None: nowhere yet.
-
-        Raises:
-            StoreUnavailable: nobody knows.
-        """
-        item = await self._item(delivery_mark_key(session_id))
-        return None if item is None else DeliveryMark.model_validate_json(_body(item))
+    async def progress(self, session_id: SessionId) -> Progress:
+        """The mark, and whether the session is parked."""
+        mark = None
+        parked = None
+        mark_key = delivery_mark_key(session_id)
+        for item in await self._table.query(mark_key.pk, DELIVERY_PREFIX, limit=2):
+            if item.sk == mark_key.sk:
+                stored = DeliveryMark.model_validate_json(item.body)
+                mark = stored.n, stored.k
+            else:
+                parked = ParkedSession.model_validate_json(item.body)
+        return Progress(mark, parked)
 
     async def message(self, session_id: SessionId, n: int) -> str | None:
-        """The callback's body in log record `n`; None: there is none.
+        """The callback's body in log record `n`; None: there is none."""
+        item = await self._table.get(record_key(session_id, n))
+        return None if item is None else _body(LOG_RECORD.validate_json(item.body))
 
-        Raises:
-            StoreUnavailable: nobody knows.
+    async def messages_after(
+        self, session_id: SessionId, contact_id: ContactId, n: int
+    ) -> tuple[int, Sequence[TranscriptMessage]]:
+        """What a page of the log after record `n` has for the callback, and the page's last number.
+
+        The number is `n` itself at the end of the log.
         """
-        item = await self._item(record_key(session_id, n))
-        if item is None:
-            return None
-        match LOG_RECORD.validate_json(_body(item)):
-            case Final(message=message) | Ended(metadata_message=message):
-                return message
-            case _:
-                return None
+        after = record_key(session_id, n)
+        records = await self._table.query(after.pk, LOG_PREFIX, after=after.sk, limit=PAGE)
+        messages: list[TranscriptMessage] = []
+        for item in records:
+            n = int(item.sk.removeprefix(LOG_PREFIX))
+            message = _message(item.body, contact_id)
+            if message:
+                messages.append(message)
+        return n, messages
 
     async def put_mark(self, mark: DeliveryMark, expires_at: str | None) -> None:
-        """Writes the mark unless the stored one is further already; a mark only grows.
-
-        Raises:
-            StoreUnavailable: it is not written, as far as known.
-        """
+        """Writes the mark unless the stored one is further already; a mark only grows."""
+        place = mark.n * PLACES_PER_RECORD + mark.k
+        values: dict[str, AttributeValueTypeDef] = {":place": {"N": str(place)}}
+        further = Condition("attribute_not_exists(pk) OR #place < :place", "place", values)
         key = delivery_mark_key(mark.session_id)
-        place = str(mark.n * PLACES_PER_RECORD + mark.k)
-        item: dict[str, AttributeValueTypeDef] = {
-            "pk": {"S": key.pk},
-            "sk": {"S": key.sk},
-            "body": {"S": mark.model_dump_json()},
-            "place": {"N": place},
-        }
-        if expires_at is not None:
-            item["expires_at"] = {"N": expires_at}
-        try:
-            await self._client.put_item(
-                TableName=self._table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(pk) OR #place < :place",
-                ExpressionAttributeNames={"#place": "place"},
-                ExpressionAttributeValues={":place": {"N": place}},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable from error
+        await self._table.put(key, mark, expires_at=expires_at, condition=further, place=place)
 
-    async def _item(self, key: StoreKey) -> "dict[str, AttributeValueTypeDef] | None":
-        try:
-            answer = await self._client.get_item(
-                TableName=self._table,
-                Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}},
-                ConsistentRead=True,
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable from error
-        return answer.get("Item")
+    async def park(self, parked: ParkedSession, expires_at: str | None) -> None:
+        """After this the session's messages are left to the log."""
+        index = parked_index_key(parked.endpoint, parked.session_id)
+        await self._table.put(index, parked, expires_at=expires_at)
+        await self._table.put(parked_key(parked.session_id), parked, expires_at=expires_at)
+
+    async def unpark(self, session_id: SessionId, endpoint: str) -> None:
+        """After this they are posted as they come."""
+        await self._table.delete(parked_key(session_id))
+        await self._table.delete(parked_index_key(endpoint, session_id))
+
+    async def give_up(self, undelivered: UndeliveredMessage, expires_at: str | None) -> None:
+        """Remembers a message that was given up."""
+        index = undelivered_index_key(undelivered.endpoint, undelivered.session_id)
+        await self._table.put(index, undelivered, expires_at=expires_at)
+        key = undelivered_key(undelivered.session_id, undelivered.n)
+        await self._table.put(key, undelivered, expires_at=expires_at)
+
+    async def undelivered(self, session_id: SessionId, after_n: int = 0) -> list[UndeliveredMessage]:
+        """A page of what was given up of the session after record `after_n`, in order."""
+        after = undelivered_key(session_id, after_n)
+        items = await self._table.query(after.pk, UNDELIVERED_PREFIX, after=after.sk, limit=PAGE)
+        return [UndeliveredMessage.model_validate_json(item.body) for item in items]
+
+    async def redelivered(self, message: UndeliveredMessage) -> None:
+        """Forgets that a message was given up."""
+        await self._table.delete(undelivered_key(message.session_id, message.n))
+
+    async def all_redelivered(self, session_id: SessionId, endpoint: str) -> None:
+        """Takes the session off the list of those with undelivered messages."""
+        await self._table.delete(undelivered_index_key(endpoint, session_id))
 
 
-def _body(item: "dict[str, AttributeValueTypeDef]") -> str:
-    return item.get("body", {}).get("S", "")
+def _message(body: str, contact_id: ContactId) -> TranscriptMessage | None:
+    try:
+        record = LOG_RECORD.validate_json(body)
+    except ValidationError:
+        return None  # of a kind that a later version writes: nothing for a callback that we know of
+    text = _body(record)
+    if text is None:
+        return None
+    return TranscriptMessage(
+        session_id=record.session_id,
+        contact_id=contact_id,
+        epoch=record.state.epoch,
+        n=record.n,
+        k=0,
+        kind="final" if isinstance(record, Final) else "metadata",
+        message=text,
+        received_at_ms=record.written_at_ms,
+    )
+
+
+def _body(record: LogRecord) -> str | None:
+    match record:
+        case Final(message=message) | Ended(metadata_message=message):
+            return message
+        case _:
+            return None

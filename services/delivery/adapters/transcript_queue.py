@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contracts.queue import ReplayRequest
 from services.delivery.errors import QueueUnavailable
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 BATCH = 10
 """Entries of one call at most (Amazon SQS quotas)."""
-VISIBILITY_S = 60
-"""How long the messages of a process that died stay locked."""
 WAIT_S = 2
 """Of a long poll; a process that is told to stop waits for its polls, since what they take is locked."""
 
@@ -27,6 +26,7 @@ class QueuedMessage:
     body: str = field(repr=False)
     receipt_handle: str = field(repr=False)
     group: str
+    was_received_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ class DeadLetter:
 class TranscriptQueue:
     """Receives, extends, deletes and buries messages."""
 
-    def __init__(self, client: "SQSClient", url: str, dlq_url: str) -> None:
+    def __init__(self, client: "SQSClient", url: str, dlq_url: str, visibility_s: int) -> None:
+        self.visibility_s = visibility_s
+        """How long the messages of a process that died stay locked."""
         self._client = client
         self._url = url
         self._dlq_url = dlq_url
@@ -60,8 +62,8 @@ class TranscriptQueue:
                 QueueUrl=self._url,
                 MaxNumberOfMessages=BATCH,
                 WaitTimeSeconds=WAIT_S,
-                VisibilityTimeout=VISIBILITY_S,
-                MessageSystemAttributeNames=["MessageGroupId"],
+                VisibilityTimeout=self.visibility_s,
+                MessageSystemAttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
                 ReceiveRequestAttemptId=uuid.uuid4().hex,  # the SDK's own retries get the same messages
             )
         except (ClientError, BotoCoreError) as error:
@@ -71,6 +73,7 @@ class TranscriptQueue:
                 message.get("Body", ""),
                 message.get("ReceiptHandle", ""),
                 message.get("Attributes", {}).get("MessageGroupId", ""),
+                message.get("Attributes", {}).get("ApproximateReceiveCount", "1") != "1",
             )
             for message in answer.get("Messages", [])
         ]
@@ -105,6 +108,30 @@ class TranscriptQueue:
         except (ClientError, BotoCoreError) as error:
             raise QueueUnavailable from error
         return len(_failed(answer))
+
+    async def ask_for_replays(self, requests: Sequence[tuple[ReplayRequest, str]]) -> None:
+        """Sends up to `BATCH` requests, each with its deduplication id.
+
+        Raises:
+            QueueUnavailable: perhaps none was sent.
+        """
+        try:
+            answer = await self._client.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {
+                        "Id": str(i),
+                        "MessageBody": request.model_dump_json(),
+                        "MessageGroupId": request.session_id,
+                        "MessageDeduplicationId": deduplication_id,
+                    }
+                    for i, (request, deduplication_id) in enumerate(requests)
+                ],
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise QueueUnavailable from error
+        if _failed(answer):
+            raise QueueUnavailable
 
     async def bury(self, letter: DeadLetter) -> None:
         """Puts a message into the dead-letter queue.

@@ -159,7 +159,11 @@ class Process:
                 **surroundings.stack.environment,
                 "SIGNING_SECRETS": SECRET,
                 "CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8",
-                "RETRY_SCHEDULE_S": "0.1 0.1 0.1 0.1",
+                "CALLBACK_ALLOWED_PORTS": "1-65535",
+                "RETRY_SCHEDULE_S": "0.1",
+                "RETRY_FOR_S": "2",
+                "PROBE_SCHEDULE_S": "0.3",
+                "LOOK_EVERY_S": "0.2",
                 **(settings or {}),
             },
         )

@@ -19,7 +19,7 @@ async def test_a_stopped_process_hands_over_at_once(
     receiver.faults.arm(Fault(status=503))
     surroundings.add_session(session, receiver.url)
     surroundings.send(*(message(n, session=session) for n in (1, 2, 3)))
-    first = Process(surroundings, tmp_path / "first", {"RETRY_SCHEDULE_S": "600 600 600"})
+    first = Process(surroundings, tmp_path / "first", {"RETRY_SCHEDULE_S": "8", "RETRY_FOR_S": "600"})
     await asyncio.to_thread(first.start)
     await arrive(receiver, 1)
     await asyncio.to_thread(first.stop)

@@ -10,16 +10,19 @@ from services.delivery.retry import (
     GiveUp,
     RetryAfter,
     Schedules,
+    Tried,
     decide,
     retry_after_s,
 )
 
-SCHEDULES = Schedules(logged=(1, 2, 4), rejected=(1, 2), unlogged=(0.5,))
+SCHEDULES = Schedules(logged=(1, 2, 4), logged_for_s=1_000, rejected=(1, 2), unlogged=(0.5,))
 NOW_S = 1_784_000_000.0
 
 
-def after(attempt: int, outcome: Outcome, jitter: float = 0.5, *, logged: bool = True) -> Decision:
-    return decide(attempt, outcome, SCHEDULES, jitter, logged=logged)
+def after(
+    attempt: int, outcome: Outcome, jitter: float = 0.5, *, logged: bool = True, age_s: float = 0.0
+) -> Decision:
+    return decide(Tried(attempt, age_s, logged), outcome, SCHEDULES, jitter)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -34,13 +37,16 @@ def test_a_gone_endpoint_is_never_retried() -> None:
 @pytest.mark.parametrize(
     "outcome", [*map(Answered, (408, 425, 429, 500, 502, 503, 504, 599)), NotAnswered("timeout")]
 )
-def test_an_endpoint_in_trouble_is_tried_until_the_schedule_ends(outcome: Outcome) -> None:
-    assert [after(n, outcome) for n in (1, 2, 3, 4)] == [
+def test_an_endpoint_in_trouble_is_tried_again_and_again_until_its_time_is_over(outcome: Outcome) -> None:
+    assert [after(n, outcome) for n in (1, 2, 3, 4, 99)] == [
         RetryAfter(0.5),
         RetryAfter(1),
         RetryAfter(2),
-        GiveUp("exhausted"),
+        RetryAfter(2),
+        RetryAfter(2),
     ]
+    assert after(9, outcome, age_s=998.0) == RetryAfter(2)
+    assert after(9, outcome, age_s=998.1) == GiveUp("exhausted")
 
 
 @pytest.mark.parametrize(
@@ -49,6 +55,12 @@ def test_an_endpoint_in_trouble_is_tried_until_the_schedule_ends(outcome: Outcom
 )
 def test_a_refusal_is_retried_for_a_short_tail_only(status: int, reason: str) -> None:
     assert [after(n, Answered(status)) for n in (1, 2, 3)] == [RetryAfter(0.5), RetryAfter(1), GiveUp(reason)]
+
+
+def test_after_a_refused_message_the_next_refusal_needs_no_second_look() -> None:
+    tried = Tried(1, 0.0, logged=True, refused_before=True)
+    assert decide(tried, Answered(404), SCHEDULES, 0.5) == GiveUp("rejected")
+    assert decide(tried, Answered(503), SCHEDULES, 0.5) == RetryAfter(0.5)
 
 
 def test_what_must_not_be_sent_is_given_up_with_its_cause() -> None:
@@ -73,19 +85,19 @@ OUTCOMES = st.one_of(
 )
 
 
-@given(st.integers(1, 60), OUTCOMES, st.floats(0, 1, exclude_max=True), st.booleans())
+@given(st.integers(1, 60), OUTCOMES, st.floats(0, 1, exclude_max=True), st.booleans(), st.floats(0, 200_000))
 def test_delays_stay_within_their_bounds_and_attempts_end(
-    attempt: int, outcome: Outcome, jitter: float, logged: bool
+    attempt: int, outcome: Outcome, jitter: float, logged: bool, age_s: float
 ) -> None:
     schedules = Schedules()
-    decision = decide(attempt, outcome, schedules, jitter, logged=logged)
+    decision = decide(Tried(attempt, age_s, logged), outcome, schedules, jitter)
     if isinstance(decision, RetryAfter):
         assert 0 <= decision.delay_s <= max(*schedules.logged, MAX_RETRY_AFTER_S)
-        assert attempt <= len(schedules.logged)
+        assert attempt <= len(schedules.rejected) or (logged and age_s <= schedules.logged_for_s)
 
 
-def test_the_default_schedule_ends_before_a_message_leaves_our_hands() -> None:
-    assert sum(Schedules().logged) + 10 * len(Schedules().logged) < 12 * 3_600
+def test_what_is_logged_is_tried_for_a_day() -> None:
+    assert Schedules().logged_for_s == 86_400
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.delivery import ParkCause, ParkedSession
+from contracts.queue import ReplayCause, ReplayRequest
 from services.delivery.outcome import Answered, Outcome
 from services.delivery.retry import Delivered, GiveUp, RetryAfter, Schedules
-from services.delivery.session_lane import Abandon, Forget, Held, Post, SessionLane, Wait
-from tests.unit.delivery.messages import held
+from services.delivery.session_lane import (
+    Abandon,
+    Forget,
+    Held,
+    HeldReplay,
+    Park,
+    Post,
+    Replay,
+    SessionLane,
+    Wait,
+)
+from tests.unit.delivery.messages import CONTACT, SESSION, held
 
-SCHEDULES = Schedules(logged=(1, 2, 4), rejected=(1,), unlogged=(0.5,))
+SCHEDULES = Schedules(logged=(1, 2, 4), logged_for_s=60, rejected=(1,), unlogged=(0.5,))
+REQUEST = ReplayRequest(session_id=SESSION, contact_id=CONTACT, cause=ReplayCause.DUE, requested_at_ms=0)
 OK = Answered(200)
 DOWN = Answered(503)
 
@@ -36,6 +49,11 @@ def run(lane: SessionLane, outcomes: Iterable[Outcome], now_ms: int = 0) -> list
                 done.append(f"abandon {message.message.n}.{message.message.k} {reason}")
             case Wait(until_ms):
                 now_ms = until_ms
+            case Park(cause, wake_at_ms):
+                done.append(f"park {cause}")
+                now_ms = wake_at_ms  # a lane from the log takes up where this one was
+            case Replay():
+                pytest.fail("nothing was asked for")
     return done
 
 
@@ -94,11 +112,11 @@ def test_a_message_received_again_keeps_its_place_and_gets_the_new_receipt() -> 
 
 def test_a_final_is_given_up_only_when_the_schedule_ends() -> None:
     made = lane(held(1))
-    for _ in range(3):
-        made.next(10**9)
-        assert isinstance(made.conclude(DOWN, 0.0, 0)[1], RetryAfter)
-    assert made.next(10**9) == Post(held(1), 4)
-    assert made.conclude(DOWN, 0.0, 0) == (held(1), GiveUp("exhausted"))
+    for attempt in range(1, 61):
+        assert made.next(attempt * 1_000) == Post(held(1), attempt)
+        assert isinstance(made.conclude(DOWN, 0.0, attempt * 1_000)[1], RetryAfter)
+    assert made.next(61_001) == Post(held(1), 61)
+    assert made.conclude(DOWN, 0.0, 61_001) == (held(1), GiveUp("exhausted"))
     assert made.mark == (1, 0)
 
 
@@ -153,7 +171,7 @@ def test_a_message_that_nobody_waits_for_passes() -> None:
 
 def test_only_what_is_logged_is_abandoned() -> None:
     made = lane(held(1), held(1, 1))
-    assert made.abandon("message_missing") == Abandon(held(1), "message_missing", 1)
+    assert made.abandon("message_missing") == Abandon(held(1), "message_missing", 1, None)
     assert made.abandon("message_missing") == Forget(held(1, 1), "message_missing")
 
 
@@ -180,3 +198,68 @@ def test_in_whatever_order_messages_come_none_is_delivered_after_a_later_one(
 ) -> None:
     posted = places(run(lane(*(held(n, k) for n, k in queued)), [], now_ms), "post")
     assert posted == sorted(set(posted))
+
+
+def test_a_session_that_has_to_wait_long_does_not_wait_in_hand() -> None:
+    made = lane(held(1), held(2))
+    made.conclude(Answered(503, 9.0), 0.5, 0)
+    assert made.next(0) == Wait(9_000)
+    made.conclude(Answered(503, 11.0), 0.5, 9_000)
+    assert made.next(9_000) == Park(ParkCause.FAILING, 20_000)
+    assert (made.attempts, made.failing_since_ms, made.last_status) == (2, 0, 503)
+    made.park(is_parked=True)
+    assert run(made, []) == ["forget 1.0 parked", "forget 2.0 parked"]
+    assert made.mark == (0, 0)
+
+
+def test_what_follows_a_parked_session_is_left_to_the_log_until_it_is_replayed() -> None:
+    made = lane(held(1, 1), held(2))
+    made.park(is_parked=True)
+    assert run(made, []) == ["forget 1.1 parked", "forget 2.0 parked"]
+    replay = HeldReplay(REQUEST, "receipt")
+    for each in (held(3), replay, held(3, 1), held(4)):
+        made.take(each)
+    assert isinstance(made.next(0), Forget)
+    assert made.next(0) == Replay(replay)
+    assert made.finish_replay((3, 0), is_parked=False) == replay
+    assert run(made, []) == ["post 3.1 #1", "post 4.0 #1"]
+
+
+def test_a_replay_that_did_not_come_to_the_end_leaves_the_rest_to_the_next() -> None:
+    made = lane()
+    for each in (HeldReplay(REQUEST, "receipt"), held(4), held(5)):
+        made.take(each)
+    made.finish_replay((4, 0), is_parked=True)
+    assert run(made, []) == ["forget 4.0 delivered_before", "forget 5.0 parked"]
+
+
+def test_a_lane_from_the_log_goes_on_with_the_attempts_that_were_made() -> None:
+    parked = ParkedSession(
+        session_id=SESSION,
+        contact_id=CONTACT,
+        endpoint="https://hooks.example:443",
+        cause=ParkCause.FAILING,
+        parked_at_ms=0,
+        wake_at_ms=0,
+        failing_since_ms=5_000,
+        attempts=4,
+    )
+    made = lane(held(3))
+    made.resume(parked, (2, 0))
+    assert made.next(6_000) == Post(held(3), 5)
+    assert made.conclude(DOWN, 0.0, 65_001) == (held(3), GiveUp("exhausted"))
+
+
+def test_a_disabled_endpoint_gets_nothing_and_what_is_logged_waits_its_time() -> None:
+    made = lane(held(1, 1), held(2))
+    assert made.next(1_000, is_open=True) == Forget(held(1, 1), "endpoint_down")
+    assert made.next(1_000, is_open=True) == Park(ParkCause.ENDPOINT_DOWN, 61_000)
+    made.conclude(DOWN, 0.0, 1_000)
+    assert made.next(61_000, is_open=True) == Abandon(held(2), "exhausted", 1, 503)
+
+
+def test_a_session_that_is_slower_than_its_call_is_delivered_from_its_log() -> None:
+    slow = Held(held(1).message, "receipt", received_at_ms=1_000)
+    assert lane(slow).next(30_999) == Post(slow, 1)
+    assert lane(slow).next(31_000) == Park(ParkCause.BEHIND, 31_000)
+    assert lane(Held(slow.message, None, 1_000)).next(31_000) == Post(Held(slow.message, None, 1_000), 1)

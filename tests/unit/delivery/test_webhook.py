@@ -1,4 +1,6 @@
 import base64
+import hashlib
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -6,18 +8,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from contracts.model import SessionId
 from contracts.session import Callback, CallbackMethod
-from services.delivery.webhook import UnusableSecret, WebhookRequest, prepare, read_signing_key
+from services.delivery.destination import Destination, read_destination
+from services.delivery.webhook import (
+    Credentials,
+    UnusableSecret,
+    WebhookRequest,
+    prepare,
+    read_signing_key,
+    traceparent,
+)
 from tests.unit.delivery.messages import CONTACT, SESSION, message
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
+SPAN = hashlib.sha256(f"{SESSION}-3-2".encode()).hexdigest()[:16]
 NOW_S = int(datetime.now(UTC).timestamp())
 """The verifier compares with its own clock, within five minutes."""
 
 
 def request(url: str = "https://hooks.example/calls", body: str = "{}", *secrets: str) -> WebhookRequest:
-    return prepare(message(3, 2), body, Callback(url=url), [read_signing_key(s) for s in secrets], NOW_S)
+    credentials = Credentials([read_signing_key(s) for s in secrets])
+    return prepare(message(3, 2), body, to(url), credentials, NOW_S)
+
+
+def to(url: str, method: CallbackMethod = CallbackMethod.POST) -> Destination:
+    return read_destination(Callback(url=url, method=method), [range(1, 65_536)])
 
 
 def test_the_body_is_deepgrams_and_everything_of_ours_is_a_header() -> None:
@@ -32,12 +49,28 @@ def test_the_body_is_deepgrams_and_everything_of_ours_is_a_header() -> None:
         "x-contact-id": CONTACT,
         "x-session-id": SESSION,
         "x-sequence": "3000002",
+        "traceparent": f"00-{SESSION}-{SPAN}-01",
     }
 
 
 def test_the_callbacks_method_is_used() -> None:
-    callback = Callback(url="https://hooks.example", method=CallbackMethod.PUT)
-    assert prepare(message(1), "{}", callback, [], NOW_S).method == "PUT"
+    destination = to("https://hooks.example", CallbackMethod.PUT)
+    assert prepare(message(1), "{}", destination, Credentials(), NOW_S).method == "PUT"
+
+
+def test_the_token_is_as_deepgrams_callbacks_have_it() -> None:
+    credentials = Credentials(token="ours")
+    made = prepare(message(1), "{}", to("https://hooks.example"), credentials, NOW_S)
+    assert made.headers["dg-token"] == "ours"
+    assert "ours" not in repr(credentials)
+
+
+@given(st.text(), st.text())
+def test_every_session_has_one_valid_trace(session: str, span: str) -> None:
+    first, second = (traceparent(SessionId(session), each) for each in (span, "another"))
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", first)
+    assert first[:36] == second[:36]
+    assert first[3:35] != "0" * 32
 
 
 @given(st.text())

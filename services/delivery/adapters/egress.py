@@ -1,0 +1,132 @@
+"""How connections to callbacks are made: addresses and ports guarded at the socket, TLS verified."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from services.delivery.address import Network, is_allowed
+from services.delivery.destination import DEFAULT_PORTS, Ports, is_allowed_port
+from services.delivery.outcome import NotAnswered, NotSent
+
+KEEP_ALIVE_S = 60.0
+RESOLVED_FOR_S = 10
+type AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
+"""As `getaddrinfo` gives it: family, kind, protocol, canonical name, address."""
+
+
+class ForbiddenAddress(OSError):
+    """A callback leads to an address that it must not reach."""
+
+
+class ForbiddenPort(OSError):
+    """A callback leads to a port that it must not use."""
+
+
+@dataclass(frozen=True, slots=True)
+class EgressPolicy:
+    """What the operator chose."""
+
+    allowed: Sequence[Network] = ()
+    """Networks that may be reached although they are not public."""
+    ports: Ports = ()
+    proxy: str | None = field(default=None, repr=False)
+    """URL of an HTTP proxy; it is given the address that was checked, not the name."""
+    ca_file: Path | None = None
+    """Authorities (PEM) that are trusted beside the system's."""
+    client_cert_file: Path | None = None
+    """Certificate chain (PEM) shown to receivers that ask for one."""
+    client_key_file: Path | None = None
+    """Its key; None: it is in the same file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How to ask aiohttp for a URL."""
+
+    url: URL
+    host: str | None
+    """For the `Host` header, when the URL names an address in place of it."""
+    proxy: str | None
+    server_hostname: str | None
+    """Whose certificate is expected, when the URL names an address."""
+
+
+class Egress:
+    """Makes the connector that all requests share, and routes."""
+
+    def __init__(self, policy: EgressPolicy) -> None:
+        self._policy = policy
+        context = ssl.create_default_context()
+        if policy.ca_file:
+            context.load_verify_locations(policy.ca_file)
+        if policy.client_cert_file:
+            context.load_cert_chain(policy.client_cert_file, policy.client_key_file)
+        self._context = context
+
+    def connector(self) -> aiohttp.TCPConnector:
+        """Connections are re-used per endpoint; requests under way are bounded by the caller."""
+        return aiohttp.TCPConnector(
+            limit=0,
+            ttl_dns_cache=RESOLVED_FOR_S,
+            keepalive_timeout=KEEP_ALIVE_S,
+            ssl=self._context,
+            socket_factory=None if self._policy.proxy else self._guarded_socket,
+        )
+
+    async def route(self, url: str) -> Route:
+        """The way to a URL.
+
+        Raises:
+            ForbiddenAddress: only with a proxy; else the socket raises it.
+            ForbiddenPort: likewise.
+            OSError: the name cannot be resolved; only with a proxy.
+            ValueError: it is no URL.
+        """
+        parsed = URL(url)
+        if self._policy.proxy is None:
+            return Route(parsed, None, None, None)
+        host, port = parsed.host or "", parsed.port or DEFAULT_PORTS.get(parsed.scheme, 0)
+        addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for *_, address in addresses:
+            self._check(address)
+        pinned = str(addresses[0][4][0])
+        netloc = parsed.host_port_subcomponent
+        server = host.rstrip(".") if parsed.scheme in {"https", "wss"} else None
+        return Route(parsed.with_host(pinned), netloc, self._policy.proxy, server)
+
+    def _guarded_socket(self, info: AddressInfo) -> socket.socket:
+        """Checked where the connection is made: no name is resolved again after this."""
+        family, kind, protocol, _, address = info
+        self._check(address)
+        return socket.socket(family, kind, protocol)
+
+    def _check(self, address: tuple[object, ...]) -> None:
+        if not is_allowed(str(address[0]), self._policy.allowed):
+            raise ForbiddenAddress
+        if not is_allowed_port(int(str(address[1])), self._policy.ports):
+            raise ForbiddenPort
+
+
+def outcome_of(error: Exception) -> NotAnswered | NotSent:
+    """What an exception of a request means."""
+    match error:
+        case TimeoutError():
+            return NotAnswered("timeout")
+        case ForbiddenAddress() | aiohttp.ClientConnectorError(os_error=ForbiddenAddress()):
+            return NotSent("forbidden_address")
+        case ForbiddenPort() | aiohttp.ClientConnectorError(os_error=ForbiddenPort()):
+            return NotSent("forbidden_port")
+        case aiohttp.ClientSSLError():
+            return NotAnswered("tls")
+        case aiohttp.InvalidURL():
+            return NotSent("unusable_url")
+        case aiohttp.ClientError() | OSError():
+            return NotAnswered("connection")
+        case _:
+            return NotSent("unusable_url")

@@ -1,0 +1,198 @@
+"""Endpoints that fail: disabled and enabled for all processes, probed by one, and their sessions woken."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from contracts.delivery import DisabledEndpoint, ParkCause, ParkedSession
+from contracts.events import EndpointDisabled, EndpointRecovered
+from contracts.metrics import ENDPOINTS_DISABLED
+from contracts.model import ContactId, SessionId
+from contracts.queue import ReplayCause, ReplayRequest
+from services.delivery.adapters.event_bus import EventBus
+from services.delivery.adapters.gates import Gates
+from services.delivery.adapters.outage_store import OutageStore
+from services.delivery.adapters.patience import Patience
+from services.delivery.adapters.transcript_queue import BATCH, TranscriptQueue
+from services.delivery.breaker import BreakerPolicy, probe_delay_s
+from services.delivery.errors import Unavailable
+from telemetry.log import logger
+from telemetry.metrics import Metrics
+
+LOOK_EVERY_S = 5.0
+
+
+class Outages:
+    """Keeps the gates as the store says."""
+
+    def __init__(
+        self,
+        store: OutageStore,
+        gates: Gates,
+        queue: TranscriptQueue,
+        bus: EventBus,
+        *,
+        policy: BreakerPolicy,
+        metrics: Metrics,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        self._store = store
+        self._gates = gates
+        self._queue = queue
+        self._bus = bus
+        self._policy = policy
+        self._metrics = metrics
+        self._look_every_s = look_every_s
+        self._look_now = asyncio.Event()
+
+    async def disable(
+        self, endpoint: str, cause: str, session_id: SessionId, contact_id: ContactId, patience: Patience
+    ) -> None:
+        """After this no process posts to the endpoint, and the bus knows.
+
+        Raises:
+            Stopping: perhaps not; it will be noticed again.
+        """
+        now_ms = _now_ms()
+        disabled = DisabledEndpoint(
+            endpoint=endpoint,
+            disabled_at_ms=now_ms,
+            probe_at_ms=now_ms + self._delay_ms(0),
+            probes=0,
+            cause=cause,
+        )
+        self._gates.of(endpoint).learn(is_open=True)
+        if not await patience.insist(lambda: self._store.disable(disabled)):
+            return
+        self._metrics.count(ENDPOINTS_DISABLED)
+        logger(session_id=session_id, contact_id=contact_id).error("delivery.endpoint_disabled", cause=cause)
+        event = EndpointDisabled(
+            event_id=f"{endpoint}-{now_ms}-disabled",
+            session_id=session_id,
+            contact_id=contact_id,
+            occurred_at=_instant(now_ms),
+            endpoint=endpoint,
+            cause=cause,
+        )
+        await patience.insist(lambda: self._bus.publish(event))
+
+    async def enable(
+        self, endpoint: str, session_id: SessionId, contact_id: ContactId, patience: Patience
+    ) -> None:
+        """After this every process posts to the endpoint again, and what waited is woken soon.
+
+        Raises:
+            Stopping: perhaps not; another probe will show it.
+        """
+        disabled = await patience.insist(lambda: self._store.disabled(endpoint))
+        removed = await patience.insist(lambda: self._store.enable(endpoint))
+        self._gates.of(endpoint).learn(is_open=False)
+        self._look_now.set()
+        if not disabled or not removed:
+            return
+        logger(session_id=session_id, contact_id=contact_id).info("delivery.endpoint_recovered")
+        event = EndpointRecovered(
+            event_id=f"{endpoint}-{disabled.disabled_at_ms}-recovered",
+            session_id=session_id,
+            contact_id=contact_id,
+            occurred_at=_instant(_now_ms()),
+            endpoint=endpoint,
+            disabled_at=_instant(disabled.disabled_at_ms),
+        )
+        await patience.insist(lambda: self._bus.publish(event))
+
+    async def refresh(self, endpoint: str, patience: Patience) -> None:
+        """Learns from the store whether the endpoint is disabled.
+
+        Raises:
+            Stopping: nothing was learnt.
+        """
+        disabled = await patience.insist(lambda: self._store.disabled(endpoint))
+        self._gates.of(endpoint).learn(is_open=disabled is not None)
+
+    async def wake(self, parked: ParkedSession, cause: ReplayCause) -> None:
+        """Asks for the session's replay; once more within five minutes changes nothing.
+
+        Raises:
+            QueueUnavailable: perhaps not.
+        """
+        await self._wake([parked], cause)
+
+    async def run(self) -> None:
+        """Looks at the store until it is cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._look_every_s * random.uniform(0.8, 1.2)):  # noqa: S311 -- no secret
+                    await self._look_now.wait()
+            except TimeoutError:
+                pass
+            self._look_now.clear()
+            try:
+                await self._look()
+            except Unavailable as error:
+                logger().warning("delivery.aws_unavailable", cause=type(error).__name__, exc_info=error)
+
+    async def _look(self) -> None:
+        began_s = time.monotonic()
+        disabled = {each.endpoint: each for each in await self._store.all_disabled()}
+        for endpoint in {*disabled, *self._gates.open}:
+            gate = self._gates.of(endpoint)
+            if gate.learnt_at_s < began_s and gate.breaker.is_open != (endpoint in disabled):
+                gate.learn(is_open=endpoint in disabled)
+        parked = await self._store.all_parked()
+        now_ms = _now_ms()
+        due = [each for each in parked if each.wake_at_ms <= now_ms]
+        recovered = [
+            each
+            for each in parked
+            if each.cause is ParkCause.ENDPOINT_DOWN
+            and each.endpoint not in disabled
+            and each.wake_at_ms > now_ms
+        ]
+        await self._wake(due, ReplayCause.DUE)
+        await self._wake(recovered, ReplayCause.RECOVERED)
+        for endpoint in disabled.values():
+            if endpoint.probe_at_ms <= now_ms:
+                await self._probe(endpoint, [each for each in parked if each.endpoint == endpoint.endpoint])
+
+    async def _probe(self, seen: DisabledEndpoint, waiting: list[ParkedSession]) -> None:
+        now_ms = _now_ms()
+        changed = {"probes": seen.probes + 1, "probe_at_ms": now_ms + self._delay_ms(seen.probes + 1)}
+        if waiting and await self._store.claim_probe(seen, seen.model_copy(update=changed)):
+            chosen = random.choice(waiting)  # noqa: S311 -- not always the same, whose callback might be odd
+            await self._wake([chosen], ReplayCause.PROBE)
+
+    async def _wake(self, sessions: Iterable[ParkedSession], cause: ReplayCause) -> None:
+        every = list(sessions)
+        for i in range(0, len(every), BATCH):
+            await self._queue.ask_for_replays(
+                [(_request(each, cause), _deduplication_id(each, cause)) for each in every[i : i + BATCH]]
+            )
+
+    def _delay_ms(self, probes: int) -> int:
+        return round(probe_delay_s(probes, self._policy, random.random()) * 1_000)  # noqa: S311 -- no secret
+
+
+def _request(parked: ParkedSession, cause: ReplayCause) -> ReplayRequest:
+    return ReplayRequest(
+        session_id=parked.session_id,
+        contact_id=parked.contact_id,
+        cause=cause,
+        requested_at_ms=_now_ms(),
+    )
+
+
+def _deduplication_id(parked: ParkedSession, cause: ReplayCause) -> str:
+    """All processes ask with the same one; a session that is parked again has another."""
+    unique = _now_ms() if cause is ReplayCause.PROBE else parked.parked_at_ms
+    return f"{parked.session_id}-{cause}-{unique}"
+
+
+def _instant(epoch_ms: int) -> datetime:
+    return datetime.fromtimestamp(epoch_ms / 1_000, UTC)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
