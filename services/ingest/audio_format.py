@@ -10,5 +10,5 @@ _PARAMETERS: Final = {"rate": "8000", "channels": "1"}
 def is_supported(mime_type: str) -> bool:
     """Whether a MimeType tag names that format; a parameter that it leaves out has Connect's value."""
     kind, *parameters = (part.strip().lower() for part in mime_type.split(";"))
-    values = dict(parameter.partition("=")[::2] for parameter in parameters)
+    values = {name: value for name, _, value in (parameter.partition("=") for parameter in parameters)}
     return kind == "audio/l16" and all(values.get(name, good) == good for name, good in _PARAMETERS.items())

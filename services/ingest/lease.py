@@ -12,8 +12,6 @@ VISIBILITY_S: Final = 60
 """The request shows itself to others this long after the last sign of life."""
 EXTEND_EVERY_S: Final = 20.0
 """Two extensions may fail."""
-HAND_OVER_AFTER_S: Final = 11.5 * 3600
-"""Then the session is released, and received anew by whoever has room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +38,14 @@ class HandOver:
 class Lease:
     """Of one message, received at `now`."""
 
-    def __init__(self, now: float) -> None:
-        self._received_at = now
+    def __init__(self, now: float, hand_over_s: float) -> None:
+        self._hand_over_at = now + hand_over_s
         self._extended_at = now
         self._handed_over = False
 
     def decide(self, now: float) -> Extend | HandOver | None:
         """What is due; ask at least once per second."""
-        if now - self._received_at >= HAND_OVER_AFTER_S and not self._handed_over:
+        if now >= self._hand_over_at and not self._handed_over:
             self._handed_over = True
             return HandOver()
         if now - self._extended_at >= EXTEND_EVERY_S:

@@ -35,3 +35,8 @@ class Limits:
     """For `closed` after a release; the process has little time left."""
     busy_s: int = 3
     """A session of which another writer made progress is asked for again after this."""
+    hand_over_s: float = 11.5 * 3600
+    """From the receipt of the request; SQS keeps a message invisible for 12 hours at most.
+
+    The session is then released, and received anew by whoever has room, this process included.
+    """

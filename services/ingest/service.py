@@ -13,8 +13,11 @@ from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.live_session import LiveSession
 from services.ingest.adapters.pcm_decoder import PcmDecoder
 from services.ingest.adapters.request_queue import RequestQueue
+from services.ingest.adapters.shared_media import SharedMedia
 from services.ingest.errors import QueueFailure
 from services.ingest.lease import VISIBILITY_S, Extend, HandOver, Request
+from services.ingest.limits import Limits
+from services.ingest.ports import MediaStreams
 from services.ingest.session import Session
 from services.ingest.settings import Settings, process_name
 from telemetry.log import logger
@@ -38,17 +41,22 @@ async def run(settings: Settings) -> None:
         links = TranscribeLinks(
             settings.transcribe_endpoints, tls_context(settings.link_secret), process_name()
         )
-        await Ingest(settings, streams, queue, links).run(stop)
+        await Ingest(settings, SharedMedia(streams), queue, links, settings.limits).run(stop)
 
 
 class Ingest:
     """The sessions of one process."""
 
     def __init__(
-        self, settings: Settings, streams: KinesisVideo, queue: RequestQueue, links: TranscribeLinks
+        self,
+        settings: Settings,
+        streams: MediaStreams,
+        queue: RequestQueue,
+        links: TranscribeLinks,
+        limits: Limits,
     ) -> None:
         self._settings = settings
-        self._limits = settings.limits
+        self._limits = limits
         self._streams = streams
         self._queue = queue
         self._links = links
@@ -112,7 +120,14 @@ class Ingest:
 
     def _live_session(self, request: Request) -> LiveSession:
         session = Session(request, self._limits, PcmDecoder, random.random())  # noqa: S311  # spreads retries
-        live = LiveSession(request, session, self._streams, self._links, self._metrics)
+        live = LiveSession(
+            request,
+            session,
+            self._streams,
+            self._links,
+            self._metrics,
+            hand_over_s=self._limits.hand_over_s,
+        )
         self._live[request.message_id] = live
         return live
 
@@ -121,7 +136,11 @@ class Ingest:
         log = logger(session_id=request.detail.session_id, contact_id=request.detail.contact_id)
         log.info("ingest.session_requested", message_id=request.message_id)
         try:
-            finish = await live.run()
+            try:
+                finish = await live.run()
+            finally:  # from here on the message, received again, is a new session's
+                del self._live[request.message_id]
+                self._emptied.set()
             match finish.disposition:
                 case "delete":
                     await self._queue.delete(live.request)
@@ -134,9 +153,6 @@ class Ingest:
         except Exception as error:  # one session's fault must not end the others
             # The request shows itself to a successor when its visibility ends.
             log.exception("ingest.session_crashed", message_id=request.message_id, exc_info=error)
-        finally:
-            del self._live[request.message_id]
-            self._emptied.set()
 
     async def _beat(self) -> None:
         """Keeps the deadlines of all sessions; one timer per session would cost more."""

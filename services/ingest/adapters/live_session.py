@@ -35,12 +35,20 @@ class LiveSession:
     """Await `run`; meanwhile call `tick` at `deadline` and `release` when the process stops."""
 
     def __init__(
-        self, request: Request, session: Session, streams: MediaStreams, links: Links, metrics: Metrics
+        self,
+        request: Request,
+        session: Session,
+        streams: MediaStreams,
+        links: Links,
+        metrics: Metrics,
+        *,
+        hand_over_s: float,
     ) -> None:
         detail = request.detail
         self._loop = asyncio.get_running_loop()
         self.request = request
-        self.lease = Lease(self._loop.time())
+        self._hand_over_s = hand_over_s
+        self.lease = Lease(self._loop.time(), hand_over_s)
         self._session = session
         self._streams = streams
         self._links = links
@@ -85,7 +93,7 @@ class LiveSession:
     def renew(self, request: Request) -> None:
         """The same message, received again: only its newest receipt handle is sure to work."""
         self.request = request
-        self.lease = Lease(self._loop.time())
+        self.lease = Lease(self._loop.time(), self._hand_over_s)
 
     @property
     def deadline(self) -> float | None:

@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import sys
+import tracemalloc
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +40,7 @@ from services.ingest.adapters.kinesis_video import KinesisVideo
 from services.ingest.adapters.link import tls_context
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.request_queue import RequestQueue
+from services.ingest.adapters.shared_media import SharedMedia
 from services.ingest.service import Ingest
 from services.ingest.settings import Endpoint, Settings
 from tests.integration.ingest.transcribe_peer import (
@@ -78,9 +81,10 @@ class Surroundings:
         return Settings(**(defaults | changes))
 
     @contextlib.asynccontextmanager
-    async def ingest(self, **changes: Any) -> AsyncGenerator[asyncio.Event]:
+    async def ingest(self, limits: Any = None, **changes: Any) -> AsyncGenerator[asyncio.Event]:
         """A running ingest; it stops with the context, or when the event is set."""
         settings = self.settings(**changes)
+        limits = replace(settings.limits, **(limits or {}))
         stop = asyncio.Event()
         streams = KinesisVideo(read_timeout_s=5, max_bodies=10)
         async with streams, RequestQueue(settings.session_requests_queue_url, 1) as queue:
@@ -88,7 +92,7 @@ class Surroundings:
                 settings.transcribe_endpoints, tls_context(settings.link_secret), "ingest-test"
             )
             async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-                tasks.create_task(Ingest(settings, streams, queue, links).run(stop))
+                tasks.create_task(Ingest(settings, SharedMedia(streams), queue, links, limits).run(stop))
                 yield stop
                 stop.set()
 
@@ -291,6 +295,99 @@ async def test_a_request_of_a_session_that_is_served_is_deleted(
         around.ask(uplink, session_id="session-2")
         await around.ended(1)
     assert around.waiting() == (0, 0)
+
+
+async def test_a_session_is_handed_over_to_this_process_itself_and_loses_nothing(
+    around: Surroundings, kvs: RunningKvs
+) -> None:
+    sent = blocks(200)
+
+    def answer(frame: Open) -> list[FromTranscribe]:
+        reached = sum(len(heard.pcm) for heard in around.peer.sessions) // 4
+        return [
+            OpenedSession(
+                handle=frame.handle,
+                epoch=len(around.peer.sessions),
+                t0_ms=START_MS if reached else None,
+                position_samples=reached,
+            ),
+            Credit(handle=frame.handle, until_samples=EVERYTHING),
+        ]
+
+    around.peer.answer = answer
+    async with (
+        around.ingest({"hand_over_s": 2.0}, idle_silent_s=1.2, idle_s=1.2),
+        contact(kvs, CONTACT) as uplink,
+    ):
+        around.ask(uplink)
+        at = 0
+        while len(around.peer.sessions) < 2:
+            await uplink.send(sent[at : at + 8])
+            at += 8
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await around.peer.until(lambda: len(around.peer.sessions) > 1)
+        await uplink.send(sent[at:])
+        await around.peer.until(lambda: any(heard.of(End) for heard in around.peer.sessions))
+    sessions = around.peer.sessions
+    assert sessions[0].of(Release)
+    assert {heard.opened.message_id for heard in sessions} == {sessions[0].opened.message_id}
+    assert b"".join(heard.pcm for heard in sessions) == stereo(sent)
+    assert around.waiting() == (0, 0)
+
+
+async def test_a_slow_session_costs_the_others_nothing_and_the_process_no_memory(
+    around: Surroundings, kvs: RunningKvs
+) -> None:
+    sent = blocks(400)
+
+    def answer(frame: Open) -> list[FromTranscribe]:
+        starved = frame.request.session_id == "session-0"
+        credit = samples_of_ms(500) if starved else EVERYTHING
+        return [
+            OpenedSession(handle=frame.handle, epoch=1, t0_ms=None, position_samples=0),
+            Credit(handle=frame.handle, until_samples=credit),
+        ]
+
+    around.peer.answer = answer
+    async with (
+        around.ingest() as stop,
+        contact(kvs, CONTACT) as starved,
+        contact(kvs, CONTACT) as first,
+        contact(kvs, CONTACT) as second,
+    ):
+        uplinks = (starved, first, second)
+        for number, uplink in enumerate(uplinks):
+            around.ask(uplink, session_id=f"session-{number}")
+        await around.peer.until(lambda: len(around.peer.sessions) == 3)
+        tracemalloc.start()
+        for uplink in uplinks:
+            await uplink.send(sent)
+        by_name = {str(heard.opened.request.session_id): heard for heard in around.peer.sessions}
+        quick = [by_name["session-1"], by_name["session-2"]]
+        await around.peer.until(lambda: all(heard.of(End) for heard in quick))
+        held = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/services/ingest/*")])
+        tracemalloc.stop()
+        assert all(heard.pcm == stereo(sent) for heard in quick)
+        assert by_name["session-0"].end_samples == samples_of_ms(500)
+        assert not by_name["session-0"].of(End)
+        # 25 seconds are 800 kB; what is held is one read of the body, and what it became.
+        assert sum(trace.size for trace in held.statistics("filename")) < 600_000
+        stop.set()
+
+
+async def test_twenty_sessions_of_one_stream_are_each_served_whole(
+    around: Surroundings, kvs: RunningKvs
+) -> None:
+    sent = blocks(20)
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        for number in range(20):
+            around.ask(uplink, session_id=f"session-{number}", pace_realtime=number > 0)
+        await uplink.send(sent)
+        await around.peer.until(
+            lambda: len(around.peer.sessions) == 20 and all(heard.of(End) for heard in around.peer.sessions)
+        )
+    assert all(heard.pcm == stereo(sent) for heard in around.peer.sessions)
 
 
 async def test_the_process_says_that_it_is_ready_and_ends_cleanly(around: Surroundings) -> None:
