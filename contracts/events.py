@@ -98,6 +98,24 @@ class AudioGap(Event):
     cause: str
 
 
+class TranscriptionPaused(Event):
+    """A contact flow paused the transcription: from here on audio reaches Deepgram as silence."""
+
+    detail_type: ClassVar[str] = "Transcription Paused"
+
+    from_s: float
+
+
+class TranscriptionResumed(Event):
+    """A contact flow resumed the transcription: from here on audio is transcribed again."""
+
+    detail_type: ClassVar[str] = "Transcription Resumed"
+
+    from_s: float
+    paused_s: float
+    """How long the audio was replaced by silence."""
+
+
 class SessionEnded(Event):
     """The transcript is complete."""
 
@@ -159,6 +177,8 @@ EVENTS: tuple[type[Event], ...] = (
     TranscriptSegment,
     SessionResumed,
     AudioGap,
+    TranscriptionPaused,
+    TranscriptionResumed,
     SessionEnded,
     SessionFailed,
     DeliveryFailed,

@@ -10,7 +10,7 @@ from typing import cast
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import models_json_schema
 
-from contracts import delivery, events, link, metrics, queue, session
+from contracts import delivery, events, intents, link, metrics, queue, session
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "events.md"
 
@@ -48,6 +48,7 @@ FRAMES_FROM_TRANSCRIBE: tuple[type[BaseModel], ...] = (
 STORED: tuple[type[BaseModel], ...] = (
     session.SessionHeader,
     session.ContactSession,
+    intents.ContactIntents,
     session.SessionState,
     session.DeliveryMark,
     delivery.ParkedSession,

@@ -129,6 +129,8 @@ class SessionState(Contract):
     """Contacts whose audio the session accepts."""
     pauses: tuple[Pause, ...] = ()
     announced: Announced = Announced()
+    intents_revision: NonNegative = 0
+    """Revision of the contact's intents that holds for all audio sent from this record on."""
     idle_claims: NonNegative = 0
     """Claims in a row that made no progress."""
 
@@ -273,3 +275,11 @@ CONTACT_SESSION_PREFIX = "session#"
 def contact_session_key(contact_id: ContactId, session_id: SessionId) -> StoreKey:
     """The entry by which a contact's sessions are found; written with the header."""
     return StoreKey(pk=f"contact#{contact_id}", sk=f"{CONTACT_SESSION_PREFIX}{session_id}")
+
+
+INTENTS_SORT_KEY = "intents"
+
+
+def intents_key(contact_id: ContactId) -> StoreKey:
+    """What is asked of the contact's sessions while they run (`contracts.intents`)."""
+    return StoreKey(pk=f"contact#{contact_id}", sk=INTENTS_SORT_KEY)
