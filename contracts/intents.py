@@ -36,7 +36,7 @@ class ContactIntents(Contract):
     revision: NonNegative
     """Grows by one with every write; 0: nothing was written yet."""
     pauses: tuple[PauseIntent, ...] = ()
-    """In the order in which they were asked for; entries are added, and the last one closed, but none goes."""
+    """In the order of asking; entries are added, and the last one is closed, but none goes."""
     stopped_at_ms: NonNegative | None = None
     """Sessions that were requested before this moment end here."""
     accepted_contact_ids: tuple[ContactId, ...] = ()
