@@ -33,6 +33,12 @@ class Schedules:
     repeated."""
     logged_for_s: float = 24 * 3_600.0
     """How long that is tried."""
+    park_from_s: float = 10.0
+    """A session that has to wait for so long does not wait in hand."""
+    park_behind_s: float = 30.0
+    """A session whose messages are in hand for so long is slower than its call, and is delivered from its
+    log: on the queue its messages would be in the way of others (Amazon SQS quotas: of a FIFO queue the first
+    120,000 messages are looked at)."""
     rejected: Schedule = (1, 5)
     """For what an endpoint refuses: perhaps it is being deployed."""
     unlogged: Schedule = (0.5,)

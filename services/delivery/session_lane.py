@@ -17,12 +17,6 @@ from services.delivery.conflation import is_superseded
 from services.delivery.outcome import Answered, Outcome
 from services.delivery.retry import Decision, Delivered, GiveUp, RetryAfter, Schedules, Tried, decide
 
-PARK_FROM_MS = 10_000
-"""A session that has to wait for longer does not wait in hand."""
-PARK_BEHIND_MS = 30_000
-"""A session whose endpoint is slower than the call by this much is delivered from its log: on the queue its
-messages would be in the way (Amazon SQS quotas: of a FIFO queue the first 120,000 messages are looked at)."""
-
 type Place = tuple[int, int]
 """`(n, k)` of a message; places grow along the session."""
 
@@ -220,7 +214,7 @@ class SessionLane:
         if is_open:
             return self._turn_away(head, now_ms)
         if now_ms < self._retry_at_ms:
-            parks = head.logged and self._retry_at_ms - now_ms >= PARK_FROM_MS
+            parks = head.logged and self._retry_at_ms - now_ms >= self._schedules.park_from_s * 1_000
             return Park(ParkCause.FAILING, self._retry_at_ms) if parks else Wait(self._retry_at_ms)
         if head.logged and head.receipt_handle and self._lags(head, now_ms):
             return Park(ParkCause.BEHIND, now_ms)
@@ -286,7 +280,10 @@ class SessionLane:
 
     def _lags(self, head: Held, now_ms: int) -> bool:
         """Whether it has been in hand for long: what waited on the queue is no fault of the endpoint."""
-        return bool(head.received_at_ms) and now_ms - head.received_at_ms >= PARK_BEHIND_MS
+        return (
+            bool(head.received_at_ms)
+            and now_ms - head.received_at_ms >= self._schedules.park_behind_s * 1_000
+        )
 
     def _forget(self, cause: str) -> Forget:
         head = self._head()

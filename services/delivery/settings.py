@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     the last is repeated."""
     retry_for_s: float = Field(default=Schedules().logged_for_s, gt=0)
     """How long that is tried, seconds."""
+    park_from_s: float = Field(default=Schedules().park_from_s, gt=0)
+    """A session that has to wait for so long is taken off the queue, seconds."""
+    park_behind_s: float = Field(default=Schedules().park_behind_s, gt=0)
+    """So is a session whose messages are in hand for so long, seconds."""
     probe_schedule_s: Annotated[tuple[float, ...], NoDecode, BeforeValidator(_words), Field(min_length=1)] = (
         BreakerPolicy().probe_schedule_s
     )
@@ -131,7 +135,12 @@ class Settings(BaseSettings):
     @property
     def schedules(self) -> Schedules:
         """With the operator's for what is logged."""
-        return Schedules(logged=self.retry_schedule_s, logged_for_s=self.retry_for_s)
+        return Schedules(
+            logged=self.retry_schedule_s,
+            logged_for_s=self.retry_for_s,
+            park_from_s=self.park_from_s,
+            park_behind_s=self.park_behind_s,
+        )
 
     @property
     def breaker_policy(self) -> BreakerPolicy:

@@ -103,6 +103,19 @@ async def test_what_is_given_up_is_kept_and_told_and_the_session_goes_on(
     await become(lambda: surroundings.mark(session), (2, 0))
 
 
+async def test_an_outage_longer_than_the_patience_ends_in_the_dead_letter_queue(
+    surroundings: Surroundings, receiver: Receiver, session: str
+) -> None:
+    receiver.faults.arm(Fault(kind="drop"))
+    surroundings.add_session(session, receiver.url)
+    await asyncio.to_thread(surroundings.say, session, 1, 2)
+    await become(lambda: surroundings.undelivered(session), [1, 2])
+    await become(lambda: surroundings.dead_letters(session), ["exhausted", "exhausted"])
+    await become(lambda: surroundings.mark(session), (2, 0))
+    await become(lambda: surroundings.parked(session), None)
+    await become(surroundings.waiting, 0)
+
+
 async def test_a_gone_endpoint_is_asked_once(
     surroundings: Surroundings, receiver: Receiver, session: str
 ) -> None:

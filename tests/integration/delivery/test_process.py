@@ -9,7 +9,15 @@ import pytest
 from embedded.process import ProcessFailed
 from emulators.receiver.faults import Fault
 from emulators.receiver.server import Receiver
-from tests.integration.delivery.surroundings import Process, Surroundings, arrive, ids
+from tests.integration.delivery.store_in_between import in_between
+from tests.integration.delivery.surroundings import (
+    WITHIN_S,
+    Process,
+    Surroundings,
+    arrive,
+    become,
+    ids,
+)
 from tests.unit.delivery.messages import message
 
 
@@ -53,6 +61,51 @@ async def test_two_processes_share_the_sessions_and_keep_each_in_order(
         assert ids(r for r in receiver.recorder.received if r.path == f"/{each}") == expected
     for process in processes:
         await asyncio.to_thread(process.stop)
+
+
+async def test_a_death_between_the_answer_and_the_mark_repeats_that_message_alone_under_its_id(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    surroundings.add_session(session, receiver.url)
+    quick = {"VISIBILITY_S": "3"}
+    async with in_between(surroundings.aws.url) as store:
+        through = {**quick, "AWS_ENDPOINT_URL_DYNAMODB": store.url}
+        first = Process(surroundings, tmp_path / "first", through)
+        await asyncio.to_thread(first.start)
+        surroundings.say(session, 1)
+        await become(lambda: surroundings.mark(session), (1, 0))
+        store.holding = b'"sk": {"S": "delivery"}'
+        surroundings.say(session, 2, 3)
+        await asyncio.wait_for(store.held.wait(), WITHIN_S)
+        await asyncio.to_thread(first.kill)
+    assert ids(receiver.recorder.received) == ["1", "2"]
+    assert surroundings.mark(session) == (1, 0)
+    second = Process(surroundings, tmp_path / "second", quick)
+    await asyncio.to_thread(second.start)
+    await become(lambda: surroundings.mark(session), (3, 0))
+    assert ids(receiver.recorder.received) == ["1", "2", "2", "3"]
+    first_try, second_try = receiver.recorder.received[1:3]
+    assert first_try.headers["webhook-id"] == second_try.headers["webhook-id"]
+    assert first_try.body == second_try.body
+    await asyncio.to_thread(second.stop)
+
+
+async def test_messages_stay_in_hand_while_a_request_takes_longer_than_their_visibility(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    receiver.faults.arm(Fault(status=200, delay_s=7, path="/slow", count=1))
+    surroundings.add_session(session, f"{receiver.url}/slow")
+    settings = {"VISIBILITY_S": "2"}
+    processes = [Process(surroundings, tmp_path / name, settings) for name in ("first", "second")]
+    for process in processes:
+        await asyncio.to_thread(process.start)
+    surroundings.say(session, 1, 2, 3)
+    await become(lambda: surroundings.mark(session), (3, 0))
+    await become(surroundings.waiting, 0)
+    assert ids(receiver.recorder.received) == ["1", "2", "3"]
+    for process in processes:
+        await asyncio.to_thread(process.stop)
+        assert "messages_lost" not in process.log
 
 
 def test_settings_that_cannot_work_end_the_process_with_their_names(
