@@ -35,6 +35,7 @@ class Backlog:
         self._start = position
         self._end = position
         self._pieces: list[Piece] = []
+        self._ends: list[int] = []
 
     @property
     def start(self) -> int:
@@ -58,8 +59,9 @@ class Backlog:
         if known >= piece.samples:
             return
         fresh = Piece(self._end, piece.pcm[known * STEREO_SAMPLE_BYTES :]) if known else piece
-        self._pieces.append(fresh)
         self._end = fresh.end
+        self._pieces.append(fresh)
+        self._ends.append(self._end)
 
     def skip(self, position: int) -> None:
         """There is no audio from `end` to `position`."""
@@ -67,18 +69,15 @@ class Backlog:
 
     def trim(self, position: int) -> None:
         """Forgets what lies before `position`; whole pieces only, so some of it may stay readable."""
-        gone = 0
-        for piece in self._pieces:
-            if piece.end > position:
-                break
-            gone += 1
-        del self._pieces[:gone]
+        gone = bisect_right(self._ends, position)
+        del self._pieces[:gone], self._ends[:gone]
         first_kept = self._pieces[0].position if self._pieces else self._end
         self._start = max(self._start, min(position, first_kept))
 
     def reset(self, position: int) -> None:
         """Forgets all; audio from `position` on is to come."""
         self._pieces.clear()
+        self._ends.clear()
         self._start = self._end = position
 
     def read(self, position: int, limit: int, covered: Sequence[int]) -> Piece | None:
@@ -86,10 +85,10 @@ class Backlog:
 
         On a channel that is covered beyond `position` the samples before are zero: they were heard already.
         """
-        at = bisect_right(self._pieces, position, key=lambda piece: piece.end)
         parts: list[bytes] = []
         first = end = 0
-        for piece in self._pieces[at:]:
+        for at in range(bisect_right(self._ends, position), len(self._pieces)):
+            piece = self._pieces[at]
             if not parts:
                 first = end = max(position, piece.position)
             elif piece.position != end:

@@ -51,6 +51,8 @@ from services.transcribe.session_log import Refuse
 
 GRACE_S = 2.0
 """A dead link: for as long ingest may come back and find Deepgram's connection as it was."""
+SILENT_LINK_S = 660.0
+"""Without a frame of ingest: it forgot the session. Longer than ingest tries to read a broken stream."""
 CREDIT_STEP_SAMPLES = SAMPLE_RATE_HZ // 2
 MAX_WAITING_RECORDS = 500
 """Records that the store or a way out has not taken; with more, no further audio is asked for."""
@@ -96,6 +98,7 @@ class Session:
         self._receipt_handle: str | None = None
         self._credit_told: int | None = None
         self._grace_until: float | None = None
+        self._silent_from: float | None = None
         self._draining = False
         self._marked = False
         for at, record in enumerate(tail):
@@ -109,7 +112,15 @@ class Session:
         if self.phase is Phase.OVER:
             return None
         feed = self._hearing.feed.deadline if self.phase is Phase.LIVE else None
-        return earliest(feed, self._journal.deadline, self._publication.deadline, self._grace_until)
+        return earliest(
+            feed, self._forgotten_at, self._grace_until, self._journal.deadline, self._publication.deadline
+        )
+
+    @property
+    def _forgotten_at(self) -> float | None:
+        if self.phase is not Phase.LIVE or self._silent_from is None or not self._hearing.feed.starving:
+            return None
+        return self._silent_from + SILENT_LINK_S
 
     def receive(self, happened: Input, now: Instant, jitter: float) -> list[Command]:
         """Takes one input.
@@ -133,6 +144,7 @@ class Session:
                 self._draining = True
                 commands = self._release("drained") if live else []
             case _:
+                self._silent_from = now.s
                 commands = self._from_link(happened, now)
         return commands + self._settle(now)
 
@@ -144,6 +156,8 @@ class Session:
         if self._grace_until is not None and now.s >= self._grace_until:
             self._grace_until = None
             commands += self._release("link_lost") if self.phase is Phase.LIVE else []
+        if self._forgotten_at is not None and now.s >= self._forgotten_at:
+            commands += self._release("link_silent")
         if self.phase is Phase.LIVE:
             commands += self._hearing.tick(now, jitter)
         return commands + self._settle(now)

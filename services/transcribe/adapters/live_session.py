@@ -68,6 +68,8 @@ class LiveSession:
         self._url = listen_url(outside.deepgram_api, header.deepgram_parameters)
         self._inbox: deque[Input] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._deepgram: tuple[int, DeepgramConnection, asyncio.Task[None]] | None = None
         self._finished = False
         self._log = logger(session_id=header.session_id, contact_id=header.contact_id)
@@ -103,6 +105,8 @@ class LiveSession:
                     self._turn(tasks)
             finally:
                 self._cut()
+                if self._timer is not None:
+                    self._timer.cancel()
 
     def _turn(self, tasks: asyncio.TaskGroup) -> None:
         """Takes what is in the inbox, or does what is due."""
@@ -116,16 +120,26 @@ class LiveSession:
         """Returns when there is input, or at the deadline."""
         if self._inbox:
             return
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        deadline = self._session.deadline
-        timer = None if deadline is None else loop.call_later(max(0.0, deadline - monotonic()), self._wake)
+        self._set_timer(self._session.deadline)
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
+
+    def _set_timer(self, deadline: float | None) -> None:
+        """Wakes the session at `deadline` or before: a timer that is set is left when it is early enough."""
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        delay_s = max(0.0, deadline - monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

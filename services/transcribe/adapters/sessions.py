@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from contracts import metrics
-from contracts.link import ClosedSession, Draining, Open, Refusal, Refused
+from contracts.link import ClosedSession, Draining, Open, Refusal, Refused, Release
 from contracts.model import SessionId
 from services.transcribe import inputs
 from services.transcribe.adapters.claims import Claimed, claim
@@ -38,7 +38,10 @@ class Sessions:
         self._bus_interims = bus_interims
         self._links: dict[Link, dict[int, LiveSession]] = {}
         self._served: dict[SessionId, LiveSession] = {}
-        self._claiming: set[SessionId] = set()
+        self._claiming: dict[SessionId, tuple[Link, int]] = {}
+        self._given_up: set[tuple[Link, int]] = set()
+        """Claims under way that ingest released meanwhile."""
+        self._lives: set[asyncio.Task[None]] = set()
         self._draining = False
         self._quiet = asyncio.Event()
 
@@ -59,6 +62,8 @@ class Sessions:
         live = self._links.get(link, {}).get(handle)
         if live is not None and live.link is link and live.handle == handle:
             live.put(happened)
+        elif isinstance(happened, Release) and (link, handle) in self._claiming.values():
+            self._given_up.add((link, handle))
 
     def open(self, link: Link, frame: Open) -> None:
         """Attaches to a session that is served here, or claims it, or refuses."""
@@ -70,7 +75,7 @@ class Sessions:
         if live is not None:
             self._attach(live, link, frame)
             return
-        self._claiming.add(frame.request.session_id)
+        self._claiming[frame.request.session_id] = (link, frame.handle)
         self._tasks.create_task(self._claim(link, frame))
 
     async def drain(self) -> None:
@@ -88,6 +93,8 @@ class Sessions:
                     await link.drained()
         except TimeoutError:
             logger().warning("transcribe.drain_incomplete", sessions=len(self._served))
+        for life in self._lives:
+            life.cancel()
 
     def _refusal(self, frame: Open) -> Refuse | None:
         session_id = frame.request.session_id
@@ -126,8 +133,9 @@ class Sessions:
             logger(session_id=frame.request.session_id).warning("transcribe.claim_failed", exc_info=error)
             claimed = Refuse(Refusal.BUSY, "the session store cannot be read", BUSY_RETRY_S)
         finally:
-            self._claiming.discard(frame.request.session_id)
+            del self._claiming[frame.request.session_id]
         if isinstance(claimed, Refuse):
+            self._given_up.discard((link, frame.handle))
             self._refuse(link, frame, claimed)
         else:
             self._begin(link, frame, claimed)
@@ -150,7 +158,12 @@ class Sessions:
         self._attach(live, link, frame)
         if self._draining:
             live.put(inputs.Draining())
-        self._tasks.create_task(self._live(live))
+        if (link, frame.handle) in self._given_up:
+            self._given_up.discard((link, frame.handle))
+            live.put(Release(handle=frame.handle))
+        life = self._tasks.create_task(self._live(live))
+        self._lives.add(life)
+        life.add_done_callback(self._lives.discard)
 
     def _attach(self, live: LiveSession, link: Link, frame: Open) -> None:
         live.attach(link, frame.handle, frame.receipt_handle)

@@ -15,7 +15,7 @@ from contracts.events import (
     SessionStarted,
     TranscriptSegment,
 )
-from contracts.link import Draining, OpenedSession, Refusal, Refused
+from contracts.link import Draining, Open, OpenedSession, Refusal, Refused, Release
 from contracts.queue import TranscriptMessage
 from contracts.session import Ended, Outcome
 from embedded.aws import AwsEndpoint
@@ -267,3 +267,26 @@ async def test_a_full_process_refuses(aws: AwsEndpoint, stack: Resources, settin
         refused = await peer.open(2, request("b"))
     assert isinstance(refused, Refused)
     assert refused.refusal is Refusal.FULL
+
+
+async def test_a_session_that_ingest_gave_up_during_the_claim_is_released(
+    aws: AwsEndpoint, stack: Resources, settings: Settings
+) -> None:
+    put_header(aws, stack, "s12")
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        await peer.send(Open(handle=1, request=request("s12"), message_id="m1", receipt_handle="r1"))
+        await peer.send(Release(handle=1))
+        assert (await peer.closed(1)).disposition == "put_back"
+        assert isinstance(await peer.open(2, request("s12")), OpenedSession)
+    assert log_of(aws, stack, "s12")[1].state.writer is None
+
+
+async def test_a_process_ends_in_time_even_when_the_store_does_not_answer(
+    aws: AwsEndpoint, stack: Resources, settings: Settings
+) -> None:
+    put_header(aws, stack, "s13")
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        assert isinstance(await peer.open(1, request("s13")), OpenedSession)
+        aws.dynamodb().delete_table(TableName=stack.table_name)
+        began = time.monotonic()
+    assert time.monotonic() - began < 6

@@ -48,7 +48,7 @@ from services.transcribe.inputs import (
     QueueAnswered,
 )
 from services.transcribe.instants import Instant
-from services.transcribe.session import GRACE_S, Phase, Session
+from services.transcribe.session import GRACE_S, SILENT_LINK_S, Phase, Session
 from services.transcribe.session_log import Refuse
 from tests.unit.transcribe.records import MS, ended, final, header, opened, progress
 from tests.unit.transcribe.results import results
@@ -293,3 +293,15 @@ def test_audio_that_does_not_follow_is_a_rewind_with_credit() -> None:
 def test_what_an_older_connection_still_says_is_ignored() -> None:
     driven = Driven().streaming()
     assert driven.give(DeepgramMessage(0, results(0, 0.0, 0.1, ("hi", 0.0, 0.1)))) == []
+
+
+def test_a_session_that_ingest_forgot_is_put_back() -> None:
+    driven = Driven().streaming()
+    for _ in range(10):
+        driven.wait(60.0)
+        driven.give(audio(0))
+    driven.wait(SILENT_LINK_S - 1)
+    assert driven.session.phase is Phase.LIVE
+    assert driven.session.deadline is not None
+    commands = driven.wait(1.0)
+    assert [append.record.state.writer for append in of(commands, Append)] == [None]
