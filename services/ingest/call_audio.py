@@ -8,15 +8,10 @@ from contracts.audio import MONO_SAMPLE_BYTES, Channel
 from services.ingest.audio_format import MIME_TYPE_TAG, is_supported
 from services.ingest.contact_gate import Confirmed, ContactGate, OtherContact, Passed, Withheld
 from services.ingest.errors import MalformedFragment, UndecodableBlock
-from services.ingest.fragment_scanner import (
-    Block,
-    BlockDropped,
-    FragmentScanner,
-    FragmentStarted,
-    Scanned,
-    Tag,
-)
-from services.ingest.timeline import Laid, Timeline
+from services.ingest.fragment_scanner import FragmentScanner
+from services.ingest.laid import Laid
+from services.ingest.scanned import Block, BlockDropped, FragmentStarted, Scanned, Tag
+from services.ingest.timeline import Timeline
 
 ERROR_ID_TAG: Final = "AWS_KINESISVIDEO_ERROR_ID"
 
@@ -104,23 +99,28 @@ class CallAudio:
 
     def _scanned(self, values: Iterable[Scanned], heard: list[Heard]) -> None:
         for value in values:
-            match value:
-                case Tag(name=name, value=code) if name == ERROR_ID_TAG:
-                    heard.append(InBandError(code))
-                case Tag(name=name, value=mime_type) if name == MIME_TYPE_TAG:
-                    self._unsupported = None if is_supported(mime_type) else mime_type
-                case FragmentStarted():
-                    self._unsupported = None
-                    heard.append(value)
-                case BlockDropped():
-                    heard.append(value)
-                case _:
-                    pass
+            if not isinstance(value, Block):
+                self._note(value, heard)
             passed = self.gate.feed(value)
             if self._unsupported is not None and self.gate.is_open:
                 heard.append(UnsupportedFormat(self._unsupported))
                 return
-            self._passed(passed, heard)
+            if passed:
+                self._passed(passed, heard)
+
+    def _note(self, value: Scanned, heard: list[Heard]) -> None:
+        match value:
+            case Tag(name=name, value=code) if name == ERROR_ID_TAG:
+                heard.append(InBandError(code))
+            case Tag(name=name, value=mime_type) if name == MIME_TYPE_TAG:
+                self._unsupported = None if is_supported(mime_type) else mime_type
+            case FragmentStarted():
+                self._unsupported = None
+                heard.append(value)
+            case BlockDropped():
+                heard.append(value)
+            case _:
+                pass
 
     def _passed(self, values: Sequence[Passed], heard: list[Heard]) -> None:
         for value in values:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from contracts.model import ContactId
-from services.ingest.fragment_scanner import (
+from services.ingest.scanned import (
     Block,
     ClusterStarted,
     FragmentEnded,
@@ -97,9 +97,9 @@ class ContactGate:
 
     def feed(self, value: Scanned) -> Sequence[Passed]:
         """What passes now that `value` is known, in order."""
+        if isinstance(value, Block):
+            return (value,) if self._door is _Door.OPEN else self._block(value)
         match value:
-            case Block():
-                return self._block(value)
             case Tag(name=name, value=contact_id) if name == CONTACT_TAG:
                 return self._contact(ContactId(contact_id))
             case FragmentStarted():
@@ -121,8 +121,6 @@ class ContactGate:
                 return ()
 
     def _block(self, block: Block) -> Sequence[Passed]:
-        if self._door is _Door.OPEN:
-            return (block,)
         size = len(block.payload)
         if self._door is _Door.SHUT:
             self._withheld_bytes += size

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from services.ingest.fragment_scanner import Scanned
     from services.ingest.media_faults import Fault
+    from services.ingest.scanned import Scanned
 
 
 class IngestError(Exception):

@@ -26,9 +26,6 @@ class FarAudio:
         self._sizes = dict.fromkeys(Channel, 0)
         self._near = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._blocks)
-
     @property
     def believed(self) -> bool:
         """Whether it is no mistake of a single fragment."""

@@ -5,21 +5,29 @@ with Segment and Cluster of unknown size, and with track numbers that change fro
 The walk is driven by sizes alone, since PCM may hold any magic bytes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from contracts.audio import Channel
 from services.ingest.errors import MalformedFragment
+from services.ingest.fragment_head import lanes, tags
 from services.ingest.matroska import (
     UNKNOWN_SIZE,
-    Buffer,
     Id,
     MalformedElement,
     children,
     laced_frames,
     read_id,
     read_size,
-    text,
+)
+from services.ingest.scanned import (
+    Block,
+    BlockDropped,
+    ClusterStarted,
+    FragmentEnded,
+    FragmentStarted,
+    Scanned,
+    SegmentUid,
 )
 
 MAX_ELEMENT_BYTES: Final = 64 * 1024
@@ -29,13 +37,6 @@ _CONNECTS_BLOCK: Final = b"\xa3\x01"
 MAX_CONTAINER_BYTES: Final = 64 * 1024 * 1024
 """Of a Segment or Cluster that claims a size; a KVS fragment has at most 50 MB (KVS quotas)."""
 NANOSECONDS_PER_MS: Final = 1_000_000
-
-_TRACK_CHANNELS: Final = {
-    "AUDIO_FROM_CUSTOMER": Channel.CUSTOMER,
-    "AUDIO_TO_CUSTOMER": Channel.AGENT,
-}
-_LONE_TRACK_NAMES: Final = frozenset({"Track_audio/L16", ""})
-"""Names of the customer's track in streams that have no other track."""
 
 _TOP, _IN_SEGMENT, _IN_CLUSTER = range(3)
 _LEVELS: Final = {
@@ -60,60 +61,6 @@ _LEVELS: Final = {
 be another contact's: it ends the walk. (Void and CRC-32 stand anywhere.)"""
 
 
-@dataclass(frozen=True, slots=True)
-class FragmentStarted:
-    """An EBML header; nothing said of an earlier fragment holds for what follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentUid:
-    """The fragment's SegmentUID, hexadecimal; one call keeps it over all of its fragments."""
-
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """One SimpleTag of the fragment, before or after its Cluster."""
-
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterStarted:
-    """A Cluster and its producer time, epoch ms."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of a known lane; `payload`: s16le, 8 kHz, mono (an odd last byte is left in)."""
-
-    channel: Channel
-    at_ms: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class BlockDropped:
-    """A block that is no audio of a known lane: `unknown_track` or `unusable_block`."""
-
-    reason: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class FragmentEnded:
-    """Nothing of the fragment follows; `whole` is False when the body ended inside an element."""
-
-    whole: bool
-
-
-type Scanned = FragmentStarted | SegmentUid | Tag | ClusterStarted | Block | BlockDropped | FragmentEnded
-
-
 class FragmentScanner:
     """Walks one body. After a `MalformedFragment` it is used up."""
 
@@ -130,7 +77,7 @@ class FragmentScanner:
         self._in_plain_cluster = False
         """In a Cluster whose time is known, and nothing around has a known size."""
         self._in_fragment = False
-        self._lanes: dict[int, Channel] = {}
+        self._lanes: Mapping[int, Channel] = {}
         self._timecode_scale_ns = NANOSECONDS_PER_MS
         self._cluster_at_ms: int | None = None
 
@@ -148,7 +95,8 @@ class FragmentScanner:
         buffer = b"".join(self._pieces) if len(self._pieces) > 1 else data
         at = 0
         try:
-            while (after := self._element(buffer, at, found)) > at:
+            end = len(buffer)
+            while at < end and (after := self._element(buffer, at, end, found)) > at:
                 at = after
         except MalformedFragment as error:
             error.scanned = tuple(found)
@@ -166,9 +114,8 @@ class FragmentScanner:
         self._in_fragment = False
         return [FragmentEnded(whole=not self._held)]
 
-    def _element(self, buffer: bytes, at: int, found: list[Scanned]) -> int:
+    def _element(self, buffer: bytes, at: int, end: int, found: list[Scanned]) -> int:
         """Takes one element (of a container its head); gives the offset after it, or `at` when it is cut."""
-        end = len(buffer)
         if self._in_plain_cluster and buffer[at : at + 2] == _CONNECTS_BLOCK:
             # The way of nearly every byte: what the rest of this function finds out is known already.
             body = at + 9
@@ -257,9 +204,9 @@ class FragmentScanner:
             self._in_plain_cluster = self._ends[_IN_SEGMENT] is None and self._ends[_IN_CLUSTER] is None
             found.append(ClusterStarted(self._cluster_at_ms))
         elif element == Id.TAGS:
-            found += _tags(body)
+            found += tags(body)
         elif element == Id.TRACKS:
-            self._lanes = _lanes(body)
+            self._lanes = lanes(body)
         elif element == Id.INFO:
             self._info(body, found)
         elif element == Id.EBML:
@@ -285,9 +232,13 @@ class FragmentScanner:
         """Block head (RFC 9559, 10.1): track number, 16-bit signed relative time, flags."""
         if self._cluster_at_ms is None:
             raise MalformedElement("block before its Cluster's time")
-        track, at = read_size(body, 0, len(body)) if body and body[0] else (0, 0)
-        if not at or at + 3 > len(body):
-            found.append(BlockDropped("unusable_block", len(body)))
+        size = len(body)
+        if size > 3 and 0x80 < body[0] < 0xFF:  # a number of one byte, as Connect's are
+            track, at = body[0] & 0x7F, 1
+        else:
+            track, at = read_size(body, 0, size) if body and body[0] else (0, 0)
+        if not at or at + 3 > size:
+            found.append(BlockDropped("unusable_block", size))
             return
         channel = self._lanes.get(track)
         if channel is None:
@@ -309,32 +260,3 @@ class FragmentScanner:
     def _malformed(self, problem: str, element: int, at: int, size: int | None = None) -> MalformedFragment:
         name = Id(element).name if element in Id else f"0x{element:x}"
         return MalformedFragment(problem, element=name, offset=self._offset + at, size=size)
-
-
-def _tags(body: Buffer) -> list[Scanned]:
-    found: list[Scanned] = []
-    for tag, inner in children(body):
-        for simple, pair in children(inner) if tag == Id.TAG else ():
-            parts = dict(children(pair)) if simple == Id.SIMPLE_TAG else {}
-            if Id.TAG_NAME in parts and Id.TAG_STRING in parts:
-                found.append(Tag(text(parts[Id.TAG_NAME]), text(parts[Id.TAG_STRING])))
-    return found
-
-
-def _lanes(body: Buffer) -> dict[int, Channel]:
-    """Track numbers by name alone: number and order are not fixed."""
-    names: dict[int, str] = {}
-    for entry, inner in children(body):
-        if entry == Id.TRACK_ENTRY:
-            parts = dict(children(inner))
-            names[int.from_bytes(parts.get(Id.TRACK_NUMBER, b""))] = text(parts.get(Id.TRACK_NAME, b""))
-    if len(names) == 1:
-        [(number, name)] = names.items()
-        if name in _LONE_TRACK_NAMES:
-            return {number: Channel.CUSTOMER}
-    lanes: dict[int, Channel] = {}
-    for number, name in names.items():
-        channel = _TRACK_CHANNELS.get(name)
-        if channel is not None and channel not in lanes.values():
-            lanes[number] = channel
-    return lanes

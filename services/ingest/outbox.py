@@ -6,7 +6,7 @@ from typing import Final
 from contracts.audio import SAMPLE_RATE_HZ
 from contracts.link import End, Skip, Started
 from services.ingest.commands import Command, Send, SendAudio
-from services.ingest.timeline import Chunk
+from services.ingest.laid import Chunk
 
 _NEVER: Final = -1
 

@@ -1,9 +1,11 @@
 """What a session's shell needs of the world; adapters provide it."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from contracts.link import AudioChunk, FromIngest, FromTranscribe
+from services.ingest.lease import Request
 
 
 class MediaBody(Protocol):
@@ -61,6 +63,47 @@ class Link(Protocol):
 class Links(Protocol):
     """The links to all transcribe processes."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether any link may take a session now."""
+        ...
+
+    async def run(self) -> None:
+        """Keeps the links until it is cancelled."""
+        ...
+
     def assign(self, user: LinkUser) -> tuple[Link, int] | None:
         """The link that has most room, and a handle on it; None: there is none now."""
+        ...
+
+
+class Requests(Protocol):
+    """The queue of session requests, whose messages are the sessions' leases."""
+
+    async def receive(self, room: int) -> list[Request]:
+        """At most `room` requests, each ours for `VISIBILITY_S`; may wait, and may be none.
+
+        Raises:
+            QueueFailure: ask again later.
+        """
+        ...
+
+    async def extend(self, requests: Sequence[Request], visibility_s: int) -> None:
+        """Keeps the messages invisible for `visibility_s` from now on; what fails is tried again later."""
+        ...
+
+    async def delete(self, request: Request) -> None:
+        """The session is in the log to its end.
+
+        Raises:
+            QueueFailure: it shows itself again.
+        """
+        ...
+
+    async def put_back(self, request: Request, delay_s: int) -> None:
+        """Others may receive it after `delay_s`.
+
+        Raises:
+            QueueFailure: they receive it when its visibility ends.
+        """
         ...

@@ -18,6 +18,7 @@ from services.ingest.alarms import Alarms
 from services.ingest.call_audio import CallAudio, Decoder, Heard, InBandError, Malformed, UnsupportedFormat
 from services.ingest.commands import CloseMedia, Command, Count, Log, OpenMedia, Send
 from services.ingest.contact_gate import Confirmed, ContactGate, OtherContact
+from services.ingest.laid import Chunk, Skipped
 from services.ingest.limits import Limits
 from services.ingest.media_faults import (
     FATAL,
@@ -32,7 +33,7 @@ from services.ingest.media_faults import (
 )
 from services.ingest.outbox import Outbox
 from services.ingest.remarks import Remarks
-from services.ingest.timeline import Chunk, Skipped, Timeline
+from services.ingest.timeline import Timeline
 
 REREAD_MS: Final = 1_000
 """A body is opened this much before the wanted position: blocks that reach over it, and late lanes."""
@@ -236,8 +237,9 @@ class Reading:
     def _chunk(self, chunk: Chunk, now: float) -> list[Command]:
         self._begin()
         self._outbox.add(chunk)
-        self._body_progressed = True
-        self._streak = _Streak()
+        if not self._body_progressed:
+            self._body_progressed = True
+            self._streak = _Streak()
         self._quiet_twice = False
         self._alarms.set(_Alarm.QUIET, now + self._limits.idle_silent_s)
         self._note_end(now)

@@ -9,8 +9,8 @@ from contracts.metrics import AUDIO_WITHHELD, FRAGMENTS_SCANNED, MALFORMED_FRAGM
 from services.ingest.call_audio import InBandError, Malformed, UnsupportedFormat
 from services.ingest.commands import Command, Count, Log, Send
 from services.ingest.contact_gate import Withheld
-from services.ingest.fragment_scanner import BlockDropped, FragmentStarted
-from services.ingest.timeline import Hole, Misplaced, Skipped
+from services.ingest.laid import Hole, Misplaced, Skipped
+from services.ingest.scanned import BlockDropped, FragmentStarted
 
 ONE_SIDED_AFTER_SAMPLES: Final = samples_of_ms(10_000)
 NOTED_HOLE_SAMPLES: Final = samples_of_ms(1_000)

@@ -17,7 +17,7 @@ from services.ingest.adapters.shared_media import SharedMedia
 from services.ingest.errors import QueueFailure
 from services.ingest.lease import VISIBILITY_S, Extend, HandOver, Request
 from services.ingest.limits import Limits
-from services.ingest.ports import MediaStreams
+from services.ingest.ports import Links, MediaStreams, Requests
 from services.ingest.session import Session
 from services.ingest.settings import Settings, process_name
 from telemetry.log import logger
@@ -51,8 +51,8 @@ class Ingest:
         self,
         settings: Settings,
         streams: MediaStreams,
-        queue: RequestQueue,
-        links: TranscribeLinks,
+        queue: Requests,
+        links: Links,
         limits: Limits,
     ) -> None:
         self._settings = settings

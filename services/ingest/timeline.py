@@ -7,11 +7,11 @@ output from a position on is the same wherever reading began (but for blocks beg
 
 from array import array
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
-from contracts.audio import MONO_SAMPLE_BYTES, STEREO_SAMPLE_BYTES, Channel, samples_of_ms
+from contracts.audio import MONO_SAMPLE_BYTES, Channel, samples_of_ms
 from services.ingest.far_audio import FarAudio
+from services.ingest.laid import Chunk, Hole, Laid, Misplaced, Skipped
 
 MAX_LAG_SAMPLES: Final = samples_of_ms(256)
 """A lane that is this far behind the other is taken as silent."""
@@ -28,54 +28,6 @@ MAX_FIRST_BYTES: Final = 256 * 1024
 SILENT_PEAK: Final = 256
 """Of 32768: line noise, -42 dB of full scale."""
 _TAIL_CHUNKS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """`pcm`: interleaved s16le, 8 kHz, 2 channels, from `position` on."""
-
-    position: int
-    pcm: bytes
-
-    @property
-    def end(self) -> int:
-        """Position after the last sample."""
-        return self.position + len(self.pcm) // STEREO_SAMPLE_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """No audio in this range; the output goes on at `end`."""
-
-    position: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """A lane had no audio in this range; it is filled with silence."""
-
-    channel: Channel
-    position: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Misplaced:
-    """Audio with a time that cannot be its own; it is left out.
-
-    Told once until there is good audio again: `clock_went_back`, or `clock_jumped` for a jump that nothing
-    bore out.
-    """
-
-    cause: str
-    position: int
-    """Where the output stands."""
-    claimed: int
-    """The place that the audio's own time names; may be negative."""
-
-
-type Laid = Chunk | Skipped | Hole | Misplaced
 
 
 class _Lane:
@@ -98,15 +50,15 @@ class Timeline:
         self._chunk_samples = chunk_samples
         self._t0_ms = t0_ms
         self._position = position
-        self._lanes = {channel: _Lane(channel, begun=t0_ms is not None) for channel in Channel}
-        self._customer = self._lanes[Channel.CUSTOMER]
-        self._agent = self._lanes[Channel.AGENT]
+        self._lanes = tuple(_Lane(channel, begun=t0_ms is not None) for channel in Channel)
+        """By channel."""
+        self._customer, self._agent = self._lanes
         self._first: list[tuple[Channel, bytes, int]] = []
         """Blocks before `t0_ms` is known."""
         self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
         self._far = FarAudio()
-        self._far_from = 0
-        """Where the audio ended when the far began to come."""
+        self._far_from: int | None = None
+        """Where the audio ended when the far began to come; None while there is none."""
         self._caught_up = False
         """Whether the present body has brought something new."""
         self._misplaced = False
@@ -134,7 +86,7 @@ class Timeline:
     @property
     def silent_channels(self) -> tuple[Channel, ...]:
         """Lanes that never had a block."""
-        return tuple(lane.channel for lane in self._lanes.values() if not lane.begun)
+        return tuple(lane.channel for lane in self._lanes if not lane.begun)
 
     def ends_silent(self) -> bool:
         """Whether both lanes were silent lately; False while nothing was given out."""
@@ -178,14 +130,13 @@ class Timeline:
         """Lays a block down, unless its time is in doubt."""
         lane = self._lanes[channel]
         end = self._position + len(lane.pcm) // MONO_SAMPLE_BYTES
-        if start > self.reached + MAX_FILLED_SAMPLES:
+        if start > end + MAX_FILLED_SAMPLES and start > self.reached + MAX_FILLED_SAMPLES:
             self._hold(channel, start, pcm, laid)
         elif start + len(pcm) // MONO_SAMPLE_BYTES > end:
             self._lay(lane, pcm, start, laid)
             self._caught_up, self._misplaced = True, False
-            if self._far and self.reached > self._far_from + MAX_LAG_SAMPLES:
-                self._misplace("clock_jumped", self._far.position, laid)
-                self._far.take()
+            if self._far_from is not None and self.reached > self._far_from + MAX_LAG_SAMPLES:
+                self._refute(laid)
                 self._misplaced = False
         elif self._caught_up and start < end - LATE_SAMPLES:
             self._misplace("clock_went_back", start, laid)
@@ -195,9 +146,8 @@ class Timeline:
             self._misplace("clock_jumped", start, laid)
             return
         if not self._far.fits(start):
-            self._misplace("clock_jumped", self._far.position, laid)
-            self._far.take()
-        if not self._far:
+            self._refute(laid)
+        if self._far_from is None:
             self._far_from = self.reached
         self._far.hold(channel, start, pcm)
         if self._far.believed:
@@ -205,10 +155,16 @@ class Timeline:
 
     def _believe(self, laid: list[Laid]) -> None:
         blocks = self._far.take()
+        self._far_from = None
         if blocks:
             self._caught_up, self._misplaced = True, False
         for channel, start, pcm in blocks:
             self._lay(self._lanes[channel], pcm, start, laid)
+
+    def _refute(self, laid: list[Laid]) -> None:
+        self._misplace("clock_jumped", self._far.position, laid)
+        self._far.take()
+        self._far_from = None
 
     def _misplace(self, cause: str, claimed: int, laid: list[Laid]) -> None:
         if not self._misplaced:
@@ -244,7 +200,7 @@ class Timeline:
         target = (start - MAX_LAG_SAMPLES) // self._chunk_samples * self._chunk_samples
         laid.append(Skipped(self._position, target))
         self._position = target
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.missing_from = None
         return target
 
@@ -267,7 +223,7 @@ class Timeline:
             laid.append(self._take(min(samples, len(self._customer.pcm) // MONO_SAMPLE_BYTES)))
 
     def _pad(self, wanted: int) -> None:
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lacking = wanted - len(lane.pcm)
             if lacking > 0:
                 if lane.missing_from is None:

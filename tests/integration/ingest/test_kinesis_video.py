@@ -9,9 +9,10 @@ from emulators.kvs.faults import Fault as Armed
 from emulators.kvs.server import RunningKvs
 from services.ingest.adapters.kinesis_video import KinesisVideo
 from services.ingest.errors import MediaFailure
-from services.ingest.fragment_scanner import Block, FragmentScanner, Scanned
+from services.ingest.fragment_scanner import FragmentScanner
 from services.ingest.media_faults import Fault
 from services.ingest.ports import MediaBody
+from services.ingest.scanned import Block, Scanned
 from tests.integration.kvs_client import START_MS, blocks, contact
 from tests.unit.ingest.test_stream_cases import scanned
 

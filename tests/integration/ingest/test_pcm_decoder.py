@@ -10,7 +10,8 @@ from services.ingest.adapters.pcm_decoder import PcmDecoder
 from services.ingest.call_audio import CallAudio
 from services.ingest.contact_gate import ContactGate
 from services.ingest.errors import UndecodableBlock
-from services.ingest.timeline import Chunk, Timeline
+from services.ingest.laid import Chunk
+from services.ingest.timeline import Timeline
 from tests.unit.ingest.cases import CASES, Case
 from tests.unit.ingest.stereo import expected_stereo, joined
 from tests.unit.ingest.test_call_audio import fits

@@ -10,9 +10,9 @@ from emulators.kvs.server import RunningKvs
 from services.ingest.adapters.kinesis_video import KinesisVideo
 from services.ingest.adapters.shared_media import SharedMedia
 from services.ingest.errors import MediaFailure
-from services.ingest.fragment_scanner import Block
 from services.ingest.media_faults import Fault
 from services.ingest.ports import MediaBody
+from services.ingest.scanned import Block
 from tests.integration.kvs_client import BLOCK_MS, START_MS, blocks, contact
 from tests.unit.ingest.test_stream_cases import scanned
 

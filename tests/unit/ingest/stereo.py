@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from contracts.audio import Channel
-from services.ingest.timeline import Chunk, Laid, Skipped
+from services.ingest.laid import Chunk, Laid, Skipped
 
 type Placed = tuple[Channel, int, bytes]
 """Lane, producer time in ms, PCM."""

@@ -7,8 +7,9 @@ from contracts.model import ContactId
 from services.ingest.call_audio import CallAudio, Heard, InBandError, Malformed
 from services.ingest.contact_gate import Confirmed, ContactGate, OtherContact, Withheld
 from services.ingest.errors import UndecodableBlock
-from services.ingest.fragment_scanner import BlockDropped, FragmentStarted
-from services.ingest.timeline import Chunk, Timeline
+from services.ingest.laid import Chunk
+from services.ingest.scanned import BlockDropped, FragmentStarted
+from services.ingest.timeline import Timeline
 from tests.unit.ingest.cases import CASES, OTHER, Case, fragment, pairs, segment
 from tests.unit.ingest.matroska_writer import CONTACT, T0_MS, tag
 from tests.unit.ingest.stereo import expected_stereo, joined

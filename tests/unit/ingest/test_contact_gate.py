@@ -13,7 +13,7 @@ from services.ingest.contact_gate import (
     Passed,
     Withheld,
 )
-from services.ingest.fragment_scanner import (
+from services.ingest.scanned import (
     Block,
     ClusterStarted,
     FragmentEnded,

@@ -3,12 +3,12 @@
 import pytest
 
 from services.ingest.errors import MalformedFragment
-from services.ingest.fragment_scanner import (
+from services.ingest.fragment_scanner import FragmentScanner
+from services.ingest.scanned import (
     Block,
     BlockDropped,
     ClusterStarted,
     FragmentEnded,
-    FragmentScanner,
     FragmentStarted,
     SegmentUid,
     Tag,

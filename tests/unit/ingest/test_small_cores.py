@@ -5,13 +5,13 @@ import pytest
 from contracts.link import End, Skip, Started
 from services.ingest.alarms import Alarms
 from services.ingest.commands import Send, SendAudio
+from services.ingest.laid import Chunk
 from services.ingest.lease import EXTEND_EVERY_S, Extend, HandOver, Lease
 from services.ingest.limits import Limits
 from services.ingest.media_faults import FATAL, IN_BAND, Fault, delay_s
 from services.ingest.outbox import Outbox
 from services.ingest.quota import Quota
 from services.ingest.redial import redial_s
-from services.ingest.timeline import Chunk
 
 
 def chunk(position: int, samples: int = 800) -> Chunk:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from contracts.model import ContactId
 from services.ingest.contact_gate import ContactGate
 from services.ingest.errors import MalformedFragment
-from services.ingest.fragment_scanner import Block, FragmentScanner, Scanned
+from services.ingest.fragment_scanner import FragmentScanner
+from services.ingest.scanned import Block, Scanned
 from tests.unit.ingest.cases import CASES, Case
 
 

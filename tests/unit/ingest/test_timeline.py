@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contracts.audio import Channel, samples_of_ms
-from services.ingest.timeline import MAX_FIRST_BYTES, Chunk, Hole, Laid, Misplaced, Skipped, Timeline
+from services.ingest.laid import Chunk, Hole, Laid, Misplaced, Skipped
+from services.ingest.timeline import MAX_FIRST_BYTES, Timeline
 from tests.unit.ingest.stereo import Placed, expected_stereo, joined
 
 C, A = Channel.CUSTOMER, Channel.AGENT
