@@ -9,20 +9,34 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from pydantic import ValidationError
 
 from cli.errors import AwsUnavailable
+from contracts.delivery import (
+    ENDPOINTS,
+    PARKED_INDEX,
+    UNDELIVERED_INDEX,
+    UNDELIVERED_PREFIX,
+    DisabledEndpoint,
+    ParkedSession,
+    UndeliveredMessage,
+    parked_key,
+    undelivered_key,
+)
 from contracts.model import ContactId, SessionId
 from contracts.session import (
     CONTACT_SESSION_PREFIX,
     LOG_PREFIX,
     LOG_RECORD,
+    DeliveryMark,
     LogRecord,
     SessionHeader,
     contact_session_key,
+    delivery_mark_key,
     header_key,
     record_key,
 )
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 
@@ -74,12 +88,44 @@ class SessionStore:
                 continue
         return found
 
+    def mark(self, session_id: SessionId) -> DeliveryMark | None:
+        """How far delivery got; None: nowhere yet."""
+        key = delivery_mark_key(session_id)
+        for sk, body in self._items(key.pk, key.sk):
+            if sk == key.sk:
+                return DeliveryMark.model_validate_json(body)
+        return None
+
+    def parked(self, session_id: SessionId) -> ParkedSession | None:
+        """Why the session waits; None: it does not."""
+        key = parked_key(session_id)
+        for _, body in self._items(key.pk, key.sk):
+            return ParkedSession.model_validate_json(body)
+        return None
+
+    def undelivered(self, session_id: SessionId) -> list[UndeliveredMessage]:
+        """What was given up of the session, in order."""
+        items = self._items(undelivered_key(session_id, 1).pk, UNDELIVERED_PREFIX)
+        return [UndeliveredMessage.model_validate_json(body) for _, body in items]
+
+    def owed(self, endpoint: str | None) -> list[SessionId]:
+        """Sessions that are parked or have undelivered messages, of one endpoint or all."""
+        prefix = f"{endpoint}#" if endpoint else ""
+        keys = [sk for index in (PARKED_INDEX, UNDELIVERED_INDEX) for sk, _ in self._items(index, prefix)]
+        return list(dict.fromkeys(SessionId(sk.rpartition("#")[2]) for sk in keys))
+
+    def disabled(self) -> list[DisabledEndpoint]:
+        """Endpoints that fail."""
+        return [DisabledEndpoint.model_validate_json(body) for _, body in self._items(ENDPOINTS, "")]
+
     def _items(self, pk: str, sk_prefix: str) -> Iterator[tuple[str, str]]:
         """Sort key and body of a partition's items, in the order of their keys."""
+        begins = " AND begins_with(sk, :sk)" if sk_prefix else ""
+        prefix: dict[str, AttributeValueTypeDef] = {":sk": {"S": sk_prefix}} if sk_prefix else {}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk_prefix}},
+            KeyConditionExpression=f"pk = :pk{begins}",
+            ExpressionAttributeValues={":pk": {"S": pk}, **prefix},
             ConsistentRead=True,
         )
         try:
