@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock clean setup \
+.PHONY: help demo test check format docs lock clean setup terraform-check \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
 # The environment is .venv's alone, and neither pyright nor its Node is fetched from anywhere: the locked
@@ -13,7 +13,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 python := .venv/bin/python
 
 help:  ## list the targets
-	@awk -F ':[^#]*## *' '/^[a-z]+:.*## / { printf "  make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## *' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' Makefile
 
 demo: setup  ## play two sample calls and watch them become words (own audio: AUDIO=path/to/stereo.wav)
 	@$(python) -m demo $${AUDIO:+"$$AUDIO"}
@@ -29,12 +29,17 @@ format: setup  ## format the code and apply the linter's safe fixes
 
 docs: setup  ## write the generated documents anew
 	@$(python) -m contracts.schema
+	@$(python) -m tools.configuration
+	@$(python) -m tools.event_schemas
+
+terraform-check: setup  ## check the Terraform configuration: format, validate, test, plan, policies
+	@$(python) -m tools.terraform
 
 lock:  ## lock requirements/*.in, keeping the versions that are locked (newest ones: UPGRADE=1)
 	@tools/lock $(if $(UPGRADE),--upgrade)
 
 clean:  ## remove everything that the other targets made
-	@rm -rf .venv .tools .demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .tools .build .demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup:
@@ -59,6 +64,8 @@ check-imports: setup
 check-docs: setup
 	@echo "generated documents"
 	@$(python) -m contracts.schema --check
+	@$(python) -m tools.configuration --check
+	@$(python) -m tools.event_schemas --check
 
 check-locks: setup
 	@echo "locked requirements"

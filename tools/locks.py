@@ -17,6 +17,9 @@ DIRECTORY = Path("requirements")
 UNION = "development"
 """The set that holds every service's; the tests run with it."""
 
+APART = frozenset({"uv", "checkov", "localstack"})
+"""Sets with an environment of their own, which meet none of the others."""
+
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<rest>(?:.*\\\n)*.*)", re.MULTILINE)
 
 
@@ -58,7 +61,7 @@ def faults(directory: Path) -> Iterator[str]:
             version = pins.get(canonicalize_name(requirement.name))
             if version is None or version not in requirement.specifier:
                 yield f"{lock} lacks {requirement} of {path}: run `make lock`"
-        if path.stem == "uv":  # it installs the tool that installs the rest, and meets none of it
+        if path.stem in APART:
             continue
         yield from (
             f"{lock} has {name} {version}, the tests ran with {union.get(name)}: run `make lock`"

@@ -1,0 +1,135 @@
+# Where tasks run, and what they can reach.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  stack = {
+    prefix     = "calls"
+    account_id = "111122223333"
+    region     = "eu-west-2"
+    partition  = "aws"
+  }
+}
+
+run "public_by_default" {
+  command = plan
+
+  module {
+    source = "../modules/network"
+  }
+
+  assert {
+    condition     = output.public_ip && length(aws_vpc_endpoint.interface) == 0 && length(aws_internet_gateway.this) == 1
+    error_message = "Tasks reach the internet by themselves."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.link.from_port == 8443
+    error_message = "Links come in…"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.link.cidr_ipv4 == null
+    error_message = "…from ingest's group, from no network."
+  }
+}
+
+run "private" {
+  command = plan
+
+  module {
+    source = "../modules/network"
+  }
+
+  variables {
+    private        = true
+    zone_count     = 3
+    deepgram_port  = 8080
+    deepgram_cidrs = ["10.20.0.0/16"]
+  }
+
+  assert {
+    condition     = !output.public_ip && length(aws_internet_gateway.this) == 0 && length(aws_route.internet) == 0
+    error_message = "No way to the internet."
+  }
+
+  assert {
+    condition     = toset(keys(aws_vpc_endpoint.interface)) == toset(["ecr.api", "ecr.dkr", "logs", "sqs", "events", "secretsmanager", "kinesisvideo"])
+    error_message = "Every AWS service that is used has an interface endpoint…"
+  }
+
+  assert {
+    condition     = toset(keys(aws_vpc_endpoint.gateway)) == toset(["s3", "dynamodb"])
+    error_message = "…or a gateway endpoint."
+  }
+
+  assert {
+    condition     = alltrue([for endpoint in aws_vpc_endpoint.interface : endpoint.private_dns_enabled])
+    error_message = "KVS is reached by its private DNS name and by no other."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.this["transcribe-deepgram-10.20.0.0/16"].from_port == 8080
+    error_message = "transcribe reaches the self-hosted Deepgram."
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_vpc_security_group_egress_rule.this : rule.cidr_ipv4 != "0.0.0.0/0"])
+    error_message = "Nothing reaches everywhere."
+  }
+}
+
+run "endpoints_only_in_zones_that_have_them" {
+  command = apply
+
+  module {
+    source = "../modules/network"
+  }
+
+  variables {
+    private    = true
+    zone_count = 3
+  }
+
+  assert {
+    condition     = length(aws_vpc_endpoint.interface["kinesisvideo"].subnet_ids) == 2
+    error_message = "eu-west-2a has none."
+  }
+}
+
+run "an_existing_vpc" {
+  command = plan
+
+  module {
+    source = "../modules/network"
+  }
+
+  variables {
+    vpc_id           = "vpc-0123456789abcdef0"
+    subnet_ids       = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    assign_public_ip = false
+  }
+
+  assert {
+    condition     = output.subnet_ids == tolist(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]) && !output.public_ip && length(aws_vpc.this) == 0
+    error_message = "It is used as it is."
+  }
+}
+
+run "private_in_an_existing_vpc_needs_its_route_tables" {
+  command = plan
+
+  module {
+    source = "../modules/network"
+  }
+
+  variables {
+    private    = true
+    vpc_id     = "vpc-0123456789abcdef0"
+    subnet_ids = ["subnet-0123456789abcdef0"]
+  }
+
+  expect_failures = [var.route_table_ids, check.kinesis_video_endpoint]
+}

@@ -1,0 +1,63 @@
+# delivery: transcripts from the FIFO queue to the callbacks.
+
+module "task" {
+  source = "../task"
+
+  stack              = var.stack
+  key_arn            = var.key_arn
+  name               = "delivery"
+  cluster            = var.cluster
+  network            = var.network
+  image              = var.task.image
+  architecture       = var.task.architecture
+  cpu                = var.task.cpu
+  memory             = var.task.memory
+  capacity           = var.task.capacity
+  on_ec2             = var.task.on_ec2
+  schedules          = var.task.schedules
+  stop_timeout_s     = var.task.stop_timeout_s
+  log_retention_days = var.task.log_retention_days
+
+  health_check = ["python", "-c", "import os; os.kill(1, 0)"]
+
+  environment = merge(var.task.settings, {
+    SESSIONS_TABLE            = var.table.name
+    TRANSCRIPTS_QUEUE_URL     = var.queues["transcripts"].url
+    TRANSCRIPTS_DLQ_URL       = var.queues["transcripts-dlq"].url
+    EVENT_BUS_NAME            = var.bus.name
+    CALLBACK_ALLOWED_NETWORKS = join(" ", var.callback_allowed_networks)
+    LOG_LEVEL                 = var.task.log_level
+    AWS_REGION                = var.stack.region
+  })
+  secrets = { for name, arn in { SIGNING_SECRETS = var.signing_secrets_arn } : name => arn if var.sign }
+
+  statements = [
+    {
+      sid       = "Transcripts"
+      actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"]
+      resources = [var.queues["transcripts"].arn]
+    },
+    {
+      sid       = "GivenUp"
+      actions   = ["sqs:SendMessage"]
+      resources = [var.queues["transcripts-dlq"].arn]
+    },
+    {
+      sid       = "Marks"
+      actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+      resources = [var.table.arn]
+    },
+    {
+      sid       = "Events"
+      actions   = ["events:PutEvents"]
+      resources = [var.bus.arn]
+    },
+  ]
+
+  scaling = {
+    min              = var.task.min
+    max              = var.task.max
+    backlog_per_task = 500
+    queue_name       = var.queues["transcripts"].name
+  }
+}

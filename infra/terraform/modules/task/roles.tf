@@ -1,0 +1,89 @@
+# The execution role is ECS's own: image, log, secrets at the start. The task role is the service's.
+
+resource "aws_iam_role" "execution" {
+  name               = "${local.full_name}-execution"
+  description        = "ECS, starting ${local.full_name}"
+  assume_role_policy = local.assume_ecs
+}
+
+resource "aws_iam_role_policy" "execution" {
+  name = "start"
+  role = aws_iam_role.execution.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid      = "Logs"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "${local.log_arn}:*"
+        },
+      ],
+      [for statement in [
+        {
+          Sid      = "RegistryLogin"
+          Effect   = "Allow"
+          Action   = "ecr:GetAuthorizationToken"
+          Resource = "*"
+        },
+        {
+          Sid      = "Image"
+          Effect   = "Allow"
+          Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+          Resource = "arn:${var.stack.partition}:ecr:${local.region_arn}:repository/${coalesce(local.repository, "none")}"
+        },
+      ] : statement if local.repository != null],
+      [for statement in [
+        {
+          Sid      = "Secrets"
+          Effect   = "Allow"
+          Action   = "secretsmanager:GetSecretValue"
+          Resource = values(var.secrets)
+        },
+      ] : statement if length(var.secrets) > 0],
+      [for statement in [
+        {
+          Sid      = "SecretsKey"
+          Effect   = "Allow"
+          Action   = "kms:Decrypt"
+          Resource = var.key_arn
+        },
+      ] : statement if var.key_arn != null && length(var.secrets) > 0],
+    )
+  })
+}
+
+resource "aws_iam_role" "task" {
+  name               = local.full_name
+  description        = "The service ${local.full_name}"
+  assume_role_policy = local.assume_ecs
+}
+
+resource "aws_iam_role_policy" "task" {
+  name = "service"
+  role = aws_iam_role.task.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        for statement in var.statements : {
+          Sid      = statement.sid
+          Effect   = "Allow"
+          Action   = statement.actions
+          Resource = statement.resources
+        }
+      ],
+      [for statement in [
+        {
+          Sid      = "Key"
+          Effect   = "Allow"
+          Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource = [var.key_arn]
+        },
+      ] : statement if var.key_arn != null],
+    )
+  })
+}

@@ -1,0 +1,68 @@
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.metrics import METRICS, NAMESPACE
+from embedded.resources import PREFIX
+from embedded.terraform import resources_of
+
+TERRAFORM = Path(__file__).parents[3] / "infra" / "terraform"
+OBSERVABILITY = TERRAFORM / "modules" / "observability"
+OURS = {metric.name for metric in METRICS}
+_VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
+
+
+def variables() -> Iterator[tuple[str, str]]:
+    for path in sorted(TERRAFORM.rglob("variables.tf")):
+        if ".terraform" not in path.parts:
+            for name, body in _VARIABLE.findall(path.read_text()):
+                yield f"{path.parent.name}.{name}", body
+
+
+@pytest.mark.parametrize(("name", "body"), [pytest.param(*found, id=found[0]) for found in variables()])
+def test_every_variable_is_typed_described_and_validated(name: str, body: str) -> None:
+    assert re.search(r"^  description = \"", body, re.MULTILINE), name
+    assert re.search(r"^  type +=", body, re.MULTILINE), name
+    is_flag = re.search(r"^  type +?= bool$", body, re.MULTILINE) is not None
+    assert "nullable" in body if is_flag else "validation {" in body, name
+
+
+def test_alarms_and_dashboard_use_metrics_that_services_emit() -> None:
+    alarms = set(re.findall(r'metric = "(\w+)", service', (OBSERVABILITY / "main.tf").read_text()))
+    charts = set(
+        re.findall(
+            r'\["(?:trigger|ingest|transcribe|delivery)", "([A-Z]\w+)", "\w+"\]',
+            (OBSERVABILITY / "dashboard.tf").read_text(),
+        )
+    )
+    assert alarms
+    assert charts
+    assert alarms | charts <= OURS
+
+
+def test_alarms_look_in_the_namespace_that_services_write_to() -> None:
+    assert f'namespace = "{NAMESPACE}"' in (OBSERVABILITY / "main.tf").read_text()
+    assert f'namespace   = "{NAMESPACE}"' in (TERRAFORM / "modules" / "task" / "scaling.tf").read_text()
+
+
+def test_the_default_prefix_is_that_of_the_embedded_system() -> None:
+    for root in ("registry", "aws", "local"):
+        assert f'default     = "{PREFIX}"' in (TERRAFORM / root / "variables.tf").read_text()
+
+
+def test_what_the_local_root_puts_out_is_what_the_services_are_told() -> None:
+    named = {
+        "SESSION_REQUESTS_QUEUE_URL": "http://aws/requests",
+        "SESSION_REQUESTS_DLQ_URL": "http://aws/requests-dlq",
+        "TRANSCRIPTS_QUEUE_URL": "http://aws/transcripts.fifo",
+        "TRANSCRIPTS_DLQ_URL": "http://aws/transcripts-dlq.fifo",
+        "EVENT_BUS_NAME": "calls",
+        "SESSIONS_TABLE": "calls-sessions",
+    }
+    stack = resources_of(
+        {"environment": {"value": named}, "events_queue_url": {"value": "http://aws/events"}}
+    )
+    assert stack.environment == named
+    assert stack.events_url == "http://aws/events"

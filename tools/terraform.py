@@ -1,0 +1,93 @@
+"""`make terraform-check`: format, validate, test and plan the Terraform configuration, and say with what.
+
+The policy check (checkov) has an environment of its own, `.tools/checkov`, from requirements/checkov.txt.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from embedded.terraform import ROOT, SOURCES, TerraformFailed, Workspace, roots, terraform, workspace
+from embedded.trigger_function import build_zip
+
+PLANS = ("minimal", "everything")
+"""Files of variables for a plan of `aws`: the least, and every option at once."""
+CHECKOV = ROOT / ".tools" / "checkov"
+
+
+def checks(made: Workspace) -> Iterator[tuple[str, str]]:
+    """Performs the checks; yields what was checked and the line that sums it up."""
+    terraform(SOURCES, "fmt", "-check", "-recursive", "-diff")
+    yield "fmt", "formatted"
+    for root in roots():
+        made.init(root)
+        yield f"validate {root}", terraform(made.folder / root, "validate").strip()
+    archive = made.folder / "trigger.zip"
+    archive.write_bytes(build_zip(ROOT))
+    zip_variable = f"-var=trigger_zip={archive}"
+    yield "test aws", _last(terraform(made.folder / "aws", "test", zip_variable))
+    if made.provider.mirror is None:
+        yield (
+            "plan aws",
+            "left out: AWS's own provider plans with credentials only (the tests above need none)",
+        )
+    else:
+        for plan in PLANS:
+            chosen = (f"-var-file=tests/{plan}.tfvars", zip_variable)
+            yield f"plan aws, {plan}", _plan(terraform(made.folder / "aws", "plan", *chosen))
+    yield "policies", _policies(made)
+
+
+def _last(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+def _plan(text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith("Plan:"))
+
+
+def _policies(made: Workspace) -> str:
+    """Runs checkov on the configuration; every suppression stands beside what it suppresses."""
+    if not (CHECKOV / "bin" / "checkov").exists():
+        _install()
+    done = subprocess.run(
+        (
+            *(CHECKOV / "bin" / "python", CHECKOV / "bin" / "checkov", "--directory", SOURCES),
+            *("--config-file", SOURCES / "checkov.yaml"),
+        ),
+        cwd=made.folder,
+        capture_output=True,
+        text=True,
+        timeout=540,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise TerraformFailed(f"checkov:\n{done.stdout}{done.stderr}")
+    return next(line for line in done.stdout.splitlines() if line.startswith("Passed checks"))
+
+
+def _install() -> None:
+    uv = ROOT / "tools" / "uv"
+    python = Path(sys.executable)
+    subprocess.run((uv, "venv", "--quiet", "--no-project", "--python", python, CHECKOV), check=True)
+    lock = ROOT / "requirements" / "checkov.txt"
+    command = (uv, "pip", "sync", "--quiet", "--python", CHECKOV / "bin" / "python", "--require-hashes", lock)
+    subprocess.run(command, check=True)
+
+
+def main() -> int:
+    """Exit code: 1 when a check fails."""
+    try:
+        made = workspace("check")
+        print(f"provider: {made.provider.name}")
+        for what, outcome in checks(made):
+            print(f"{what}: {outcome}", flush=True)
+    except TerraformFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
