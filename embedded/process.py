@@ -2,9 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,9 +35,10 @@ class Child:
 
     def __init__(self, program: Program, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.name = program.name
+        self.program = program
         self.log = folder / f"{program.name}.log"
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 program.command,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **program.environment},
@@ -45,6 +47,16 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @property
+    def name(self) -> str:
+        """Of the program."""
+        return self.program.name
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet; a stopped (frozen) process runs."""
+        return self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -85,10 +97,15 @@ class Child:
         if (code := self._process.poll()) is not None:
             raise ProcessFailed(f"{self.name} ended with exit code {code}{self._tail()}")
 
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the process, if it still runs."""
+        if self.is_running:
+            self._process.send_signal(number)
+
     def terminate(self) -> None:
-        """Asks the process to end (SIGTERM); `stop` waits for it."""
-        if self._process.poll() is None:
-            self._process.terminate()
+        """Asks the process to end (SIGTERM), thawing it when it is stopped; `stop` waits for it."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Ends the process, killing it when it does not within `timeout_s`; returns its exit code."""
@@ -100,14 +117,20 @@ class Child:
             return self._process.wait()
 
     def _ready_line(self) -> dict[str, object] | None:
-        for line in self.log.read_text(errors="replace").splitlines():
+        for line in self._lines():
             if '.ready"' in line:
                 return json.loads(line)
         return None
 
     def _tail(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        lines = self._lines()[-_TAIL_LINES:]
         return "; the end of its log:\n" + "\n".join(lines) if lines else "; it wrote nothing"
+
+    def _lines(self) -> list[str]:
+        """What this run of the program wrote: the log may begin with an earlier one."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace").splitlines()
 
 
 class Children:
@@ -115,24 +138,37 @@ class Children:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._children: list[Child] = []
+        self._children: dict[str, Child] = {}
 
     def start(self, program: Program) -> Child:
-        """Starts a program without waiting for it."""
-        child = Child(program, self.folder)
-        self._children.append(child)
+        """Starts a program without waiting for it; one of the same name that has ended is replaced.
+
+        Raises:
+            ValueError: a program of this name runs.
+        """
+        if program.name in self._children and self._children[program.name].is_running:
+            raise ValueError(f"{program.name} runs already")
+        child = self._children[program.name] = Child(program, self.folder)
         return child
+
+    def __getitem__(self, name: str) -> Child:
+        """The child of that name, as it was started last."""
+        return self._children[name]
+
+    def __iter__(self) -> Iterator[Child]:
+        """All children, in the order of their first start."""
+        return iter(self._children.values())
 
     def check(self) -> None:
         """Raises `ProcessFailed` when one of them has ended."""
-        for child in self._children:
+        for child in self:
             child.check()
 
     def stop(self) -> dict[str, int]:
         """Ends them all at once; exit code by name."""
-        for child in self._children:
+        for child in self:
             child.terminate()
-        codes = {child.name: child.stop() for child in self._children}
+        codes = {child.name: child.stop() for child in self}
         self._children.clear()
         return codes
 

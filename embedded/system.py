@@ -35,8 +35,12 @@ class Configuration:
     """Of the Deepgram emulator: `codec` or `pocketsphinx`."""
     deepgram: Deepgram | None = None
     """Another Deepgram in place of the emulator."""
+    replicas: int = 1
+    """Processes of each service; with more than one their names end in `-1`, `-2`, …"""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
-    """Environment by process name, over the defaults."""
+    """Environment by service, over the defaults."""
+    make_resources: Callable[[aws.AwsEndpoint], resources.Resources] = resources.create
+    """Makes queues, bus and table at the embedded AWS."""
     on_stage: Callable[[str], None] = lambda _: None
     """Told what is being started."""
 
@@ -89,7 +93,7 @@ def _start(emulators: Children, services: Children, chosen: Configuration) -> Sy
         emulator = emulators.start(_emulator("deepgram", "--port", "0", *recogniser))
     endpoint = starting_aws.wait()
     chosen.on_stage("queues, event bus, table")
-    stack = resources.create(endpoint)
+    stack = chosen.make_resources(endpoint)
     kvs_url = f"http://{LOOPBACK}:{kvs.ready()['port']}"
     environment = _stack(endpoint, stack, kvs_url)
     chosen.on_stage("trigger, ingest, transcribe, delivery")
@@ -117,30 +121,27 @@ def _start_services(
     children: Children, environment: dict[str, str], deepgram: Deepgram, chosen: Configuration
 ) -> list[Child]:
     link = {"LINK_SECRET": secrets.token_hex(32)}
-    link_port = str(_free_port())
-    settings = {
-        "transcribe": {
-            "LINK_HOST": LOOPBACK,
-            "LINK_PORT": link_port,
-            "DEEPGRAM_API": deepgram.api,
-            "DEEPGRAM_API_KEY": deepgram.key,
-            **link,
-        },
-        "ingest": {"TRANSCRIBE_ENDPOINTS": f"{LOOPBACK}:{link_port}", **link},
-        "delivery": {"CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8", "CALLBACK_ALLOWED_PORTS": "1-65535"},
-    }
-    return [
-        children.start(_service(name, {**environment, **own, **chosen.settings.get(name, {})}))
-        for name, own in settings.items()
-    ]
+    listen = {"LINK_HOST": LOOPBACK, "DEEPGRAM_API": deepgram.api, "DEEPGRAM_API_KEY": deepgram.key, **link}
+    ports = [str(_free_port()) for _ in range(chosen.replicas)]
+    dial = {"TRANSCRIBE_ENDPOINTS": ",".join(f"{LOOPBACK}:{port}" for port in ports), **link}
+    deliver = {"CALLBACK_ALLOWED_NETWORKS": "127.0.0.0/8", "CALLBACK_ALLOWED_PORTS": "1-65535"}
+    started: list[Child] = []
+    for number, port in enumerate(ports, 1):
+        suffix = f"-{number}" if chosen.replicas > 1 else ""
+        own_settings = {"transcribe": {"LINK_PORT": port, **listen}, "ingest": dial, "delivery": deliver}
+        for service, own in own_settings.items():
+            settings = {**environment, **own, **chosen.settings.get(service, {})}
+            started.append(children.start(_service(service, suffix, settings)))
+    return started
 
 
 def _emulator(name: str, *arguments: str) -> Program:
     return Program(name, (sys.executable, "-m", f"emulators.{name}", *arguments), _python_path())
 
 
-def _service(name: str, environment: Mapping[str, str]) -> Program:
-    return Program(name, (sys.executable, "-m", f"services.{name}"), {**_python_path(), **environment})
+def _service(name: str, suffix: str, environment: Mapping[str, str]) -> Program:
+    command = (sys.executable, "-m", f"services.{name}")
+    return Program(f"{name}{suffix}", command, {**_python_path(), **environment})
 
 
 def _python_path() -> dict[str, str]:

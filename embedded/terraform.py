@@ -110,7 +110,7 @@ def _provider(folder: Path) -> Provider:
     except TerraformFailed as failed:
         if not STAND_IN.exists():
             raise TerraformFailed(
-                f"{failed}\nThe provider cannot be downloaded; {MIRROR_VARIABLE} may name a mirror of plugins."
+                f"{failed}\nThe provider cannot be downloaded; {MIRROR_VARIABLE} may name a mirror."
             ) from failed
     else:
         return Provider("the AWS provider, from its registry")
