@@ -15,6 +15,7 @@ from demo.calls import plan
 from demo.run import Options, run
 from embedded.process import ProcessFailed
 from embedded.system import Deepgram
+from embedded.terraform import TerraformFailed
 from emulators.connect.audio import UnreadableAudio
 
 DEEPGRAM_API = "wss://api.deepgram.com/v1/listen"
@@ -26,16 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 all went well, 1 a call was not wholly transcribed, 2 bad input, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("audio", type=Path, nargs="?", help="a call of your own: left customer, right agent")
+    parser.add_argument("--terraform", action="store_true", help="make queues, bus and table by Terraform")
     chosen = parser.parse_args(arguments)
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        return run(Options(plan(chosen.audio), _fresh_folder(), _deepgram()), console)
+        options = Options(plan(chosen.audio), _fresh_folder(), _deepgram(), with_terraform=chosen.terraform)
+        return run(options, console)
     except UnreadableAudio as error:
         console.print(f"[bold red]{error}[/bold red]", highlight=False)
         return 2
-    except ProcessFailed as error:
+    except (ProcessFailed, TerraformFailed) as error:
         console.print(f"[bold red]{error}[/bold red]", highlight=False)
         return 1
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ from demo.conversation import Line
 from demo.follow import Follower
 from demo.latency import Hop
 from demo.screen import Screen, spoken
-from embedded import trigger_function
+from embedded import resources, terraform, trigger_function
 from embedded.aws import REGION
 from embedded.system import Configuration, Deepgram, System, running
 from emulators.connect.functions import lambda_function
@@ -46,6 +46,8 @@ class Options:
     planned: Sequence[Planned]
     folder: Path
     deepgram: Deepgram | None
+    with_terraform: bool = False
+    """Whether queues, bus and table are what `terraform apply` of the root `local` makes."""
 
     @property
     def recogniser(self) -> str:
@@ -65,6 +67,7 @@ def run(options: Options, console: Console) -> int:
         folder=options.folder,
         recogniser="pocketsphinx",
         deepgram=options.deepgram,
+        make_resources=terraform.apply_local if options.with_terraform else resources.create,
         on_stage=lambda stage: console.print(f"[dim]starting[/dim] {stage}", highlight=False),
     )
     with running(configuration) as system:

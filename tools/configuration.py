@@ -74,12 +74,12 @@ def _meanings(source: str) -> dict[str, str]:
 
 def _default(field: FieldInfo) -> str:
     """As the environment would say it."""
-    match field.get_default(call_default_factory=True, validated_data={}):
+    match cast("object", field.get_default(call_default_factory=True, validated_data={})):
         case bool() as flag:
             return str(flag).lower()
         case SecretStr() as secret:
             return secret.get_secret_value() or "(none)"
-        case tuple() | frozenset() as values:
+        case tuple() | frozenset() as values:  # pyright: ignore[reportUnknownVariableType]  # of anything
             return " ".join(map(str, cast("Iterable[object]", values))) or "(none)"
         case None | "":
             return "(none)"
