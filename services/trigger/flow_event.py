@@ -6,6 +6,7 @@ Source: Amazon Connect administrator guide, "Invoke AWS Lambda functions", and "
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import cast
 
 from contracts.model import ContactId
@@ -13,7 +14,6 @@ from contracts.session import CallContext, MediaStream
 from services.trigger.refusal import Reason, Refused
 from services.trigger.text import is_text
 
-START = "start"
 MAX_CONTEXT_CHARACTERS = 1_024
 """Of each value that is only passed on; longer ones are cut."""
 _CONTACT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -25,16 +25,37 @@ _EPOCH_MS = re.compile(r"[0-9]{1,15}")
 type Fields = Mapping[str, object]
 
 
+class Action(StrEnum):
+    """What a flow's Lambda block may ask for, by its parameter `action`."""
+
+    START = "start"
+    """Transcribe the contact; what is meant when the parameter is not there."""
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+
+
 @dataclass(frozen=True, slots=True)
 class FlowEvent:
     """One invocation by a contact flow."""
 
     contact_id: ContactId
-    action: str
-    """What the flow's Lambda block asks for, `start` unless it says otherwise."""
+    action: Action
     attributes: Fields
     contact: Fields
     """`Details.ContactData` as it came."""
+
+    @property
+    def predecessors(self) -> tuple[ContactId, ...]:
+        """Contacts that were transferred into this one, as far as Connect says: none, one or two."""
+        named = (contact_id_of(self.contact, name) for name in ("PreviousContactId", "InitialContactId"))
+        return tuple(dict.fromkeys(one for one in named if one is not None and one != self.contact_id))
+
+
+def contact_id_of(parent: Fields, name: str) -> ContactId | None:
+    """The contact id under `name`; None when there is none that can be used."""
+    value = parent.get(name)
+    return ContactId(value) if isinstance(value, str) and _CONTACT_ID.fullmatch(value) else None
 
 
 def read_event(event: object) -> FlowEvent:
@@ -49,13 +70,12 @@ def read_event(event: object) -> FlowEvent:
         )
     details = _fields(cast("Fields", event), "Details")
     contact = _fields(details, "ContactData")
-    contact_id = contact.get("ContactId")
-    if not isinstance(contact_id, str) or not _CONTACT_ID.fullmatch(contact_id):
+    contact_id = contact_id_of(contact, "ContactId")
+    if contact_id is None:
         raise Refused(Reason.MALFORMED_EVENT, "The event has no usable ContactId.")
-    action = _fields(details, "Parameters").get("action")
     return FlowEvent(
-        contact_id=ContactId(contact_id),
-        action=START if action is None or action == "" else str(action),
+        contact_id=contact_id,
+        action=_action(_fields(details, "Parameters").get("action"), contact_id),
         attributes=_fields(contact, "Attributes"),
         contact=contact,
     )
@@ -117,6 +137,15 @@ def read_context(contact: Fields, attribute_names: frozenset[str], *, endpoints:
             if name in attribute_names and is_text(name) and is_text(value)
         },
     )
+
+
+def _action(asked: object, contact_id: ContactId) -> Action:
+    if asked is None or asked == "":
+        return Action.START
+    if not isinstance(asked, str) or asked not in list(Action):
+        choice = ", ".join(Action)
+        raise Refused(Reason.UNKNOWN_ACTION, f"The action parameter is none of: {choice}.", contact_id)
+    return Action(asked)
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

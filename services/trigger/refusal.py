@@ -20,6 +20,8 @@ class Reason(StrEnum):
     SEVERAL_CALLBACKS = "several_callbacks"
     UNUSABLE_CALLBACK = "unusable_callback"
     UNKNOWN_CALLBACK_METHOD = "unknown_callback_method"
+    NOT_CONFIRMED = "not_confirmed"
+    TOO_MANY_PAUSES = "too_many_pauses"
     STORE_UNAVAILABLE = "store_unavailable"
     BUS_UNAVAILABLE = "bus_unavailable"
     MISCONFIGURED = "misconfigured"
@@ -39,6 +41,6 @@ class Refusal:
 class Refused(Exception):
     """Carries a `Refusal` out of nested parsing; callers of this package's cores never see it."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, contact_id: ContactId | None = None) -> None:
         super().__init__(message)
-        self.refusal = Refusal(reason, message)
+        self.refusal = Refusal(reason, message, contact_id)

@@ -10,7 +10,13 @@ from services.trigger.contact import Wishes
 _FORM = "connect-transcription-session-1"
 
 
-def session_id(contact_id: ContactId, media: MediaStream, wishes: Wishes, invocation_id: str) -> SessionId:
+def session_id(
+    contact_id: ContactId,
+    media: MediaStream,
+    wishes: Wishes,
+    invocation_id: str,
+    stopped_at_ms: int | None = None,
+) -> SessionId:
     """32 hexadecimal digits.
 
     Args:
@@ -19,8 +25,9 @@ def session_id(contact_id: ContactId, media: MediaStream, wishes: Wishes, invoca
         wishes: What was asked: another language or callback is another session of the same contact.
         invocation_id: The Lambda request. It counts with real-time pacing only: a load test repeats one
             invocation and means a session by each.
+        stopped_at_ms: When the flow stopped the session that it starts anew.
     """
-    parts = [
+    parts: list[object] = [
         _FORM,
         contact_id,
         media.stream_arn,
@@ -29,4 +36,6 @@ def session_id(contact_id: ContactId, media: MediaStream, wishes: Wishes, invoca
         [wishes.callback.url, wishes.callback.method] if wishes.callback else None,
         invocation_id if wishes.pace_realtime else None,
     ]
+    if stopped_at_ms is not None:
+        parts.append(stopped_at_ms)
     return SessionId(hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32])

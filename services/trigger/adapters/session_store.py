@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.model import Contract
 from contracts.session import ContactSession, SessionHeader, StoreKey, contact_session_key, header_key
+from services.trigger.stored import Stored
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -30,8 +31,8 @@ class SessionStore:
         self._table = table
         self._retention_s = retention_days * SECONDS_PER_DAY
 
-    def put(self, header: SessionHeader, entry: ContactSession) -> bool:
-        """After True the header and the contact's entry are durable; False: the store cannot be reached."""
+    def put(self, header: SessionHeader, entry: ContactSession) -> Stored:
+        """Unless the store is unavailable the header and the contact's entry are durable afterwards."""
         expires_at = header.requested_at_ms // 1_000 + self._retention_s
         items = [
             self._item(header_key(header.session_id), header, expires_at),
@@ -40,9 +41,10 @@ class SessionStore:
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(PAUSE_S)
-            if self._written(items):
-                return True
-        return False
+            stored = self._stored(items)
+            if stored is not Stored.UNAVAILABLE:
+                return stored
+        return Stored.UNAVAILABLE
 
     def _item(self, key: StoreKey, model: Contract, expires_at: int) -> "TransactWriteItemTypeDef":
         return {
@@ -58,12 +60,13 @@ class SessionStore:
             }
         }
 
-    def _written(self, items: "list[TransactWriteItemTypeDef]") -> bool:
+    def _stored(self, items: "list[TransactWriteItemTypeDef]") -> Stored:
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as cancelled:
             reasons = cancelled.response.get("CancellationReasons", [])
-            return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+            known = any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+            return Stored.KNOWN if known else Stored.UNAVAILABLE
         except (ClientError, BotoCoreError):
-            return False
-        return True
+            return Stored.UNAVAILABLE
+        return Stored.NEW

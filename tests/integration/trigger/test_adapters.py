@@ -17,6 +17,7 @@ from contracts.session import ContactSession, MediaStream, SessionHeader
 from services.trigger.adapters import event_bus, session_store
 from services.trigger.adapters.event_bus import EventBus
 from services.trigger.adapters.session_store import SessionStore
+from services.trigger.stored import Stored
 
 MEDIA = MediaStream(stream_arn="arn", start_fragment_number="1", start_timestamp_ms=1)
 REQUESTED = SessionRequested(
@@ -101,7 +102,7 @@ def publishes(peer: Peer) -> bool:
         return EventBus(client, "bus").publish(REQUESTED)
 
 
-def puts(peer: Peer) -> bool:
+def puts(peer: Peer) -> Stored:
     with (
         peer.serve() as url,
         closing(session().client("dynamodb", endpoint_url=url, config=session_store.CONFIG)) as client,
@@ -138,16 +139,16 @@ def test_a_bus_that_never_answers_is_given_up_within_five_seconds() -> None:
 
 
 def test_a_header_that_is_there_already_counts_as_put() -> None:
-    assert puts(Peer(cancelled("ConditionalCheckFailed", "ConditionalCheckFailed")))
+    assert puts(Peer(cancelled("ConditionalCheckFailed", "ConditionalCheckFailed"))) is Stored.KNOWN
 
 
 def test_a_transaction_that_met_another_is_tried_again() -> None:
     peer = Peer(cancelled("TransactionConflict", "None"), (200, {}))
-    assert puts(peer)
+    assert puts(peer) is Stored.NEW
     assert peer.asked == 2
 
 
 def test_a_store_that_never_answers_is_given_up_within_three_seconds() -> None:
     began = time.monotonic()
-    assert not puts(Peer(None, None))
+    assert puts(Peer(None, None)) is Stored.UNAVAILABLE
     assert time.monotonic() - began < 3
