@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_lambda.client import LambdaClient
+    from types_boto3_secretsmanager.client import SecretsManagerClient
     from types_boto3_sqs.client import SQSClient
 
 REGION = "us-east-1"
@@ -69,6 +70,10 @@ class AwsEndpoint:
     def dynamodb(self) -> "DynamoDBClient":
         """A client of DynamoDB."""
         return cast("DynamoDBClient", self._client("dynamodb"))
+
+    def secrets(self) -> "SecretsManagerClient":
+        """A client of Secrets Manager."""
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
 
     def functions(self) -> "LambdaClient":
         """A client of Lambda."""

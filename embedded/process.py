@@ -102,6 +102,10 @@ class Child:
         if self.is_running:
             self._process.send_signal(number)
 
+    def wait(self) -> int:
+        """Waits, however long, until the process has ended by itself or by a signal; its exit code."""
+        return self._process.wait()
+
     def terminate(self) -> None:
         """Asks the process to end (SIGTERM), thawing it when it is stopped; `stop` waits for it."""
         self.signal(signal.SIGTERM)

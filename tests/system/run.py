@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,8 +49,20 @@ class Gathered:
                 await self.changed.wait()
 
 
-async def play(system: System, function: LambdaFunction, make: Callable[[str], Sequence[Call]]) -> Gathered:
-    """Plays the calls that `make` gives for a callback URL, until every session has ended or was refused."""
+async def play(
+    system: System,
+    function: LambdaFunction,
+    make: Callable[[str], Sequence[Call]],
+    *,
+    stagger_s: float = 0.2,
+    last_words_s: float = LAST_WORDS_S,
+    beside: Callable[[], Awaitable[None]] | None = None,
+) -> Gathered:
+    """Plays the calls that `make` gives for a callback URL, until every session has ended or was refused.
+
+    `beside` is awaited while they are played. Raises TimeoutError when a session has not ended `last_words_s`
+    after the last call.
+    """
     gathered = Gathered()
     async with (
         serve(ReceiverOptions()) as receiver,
@@ -62,9 +74,12 @@ async def play(system: System, function: LambdaFunction, make: Callable[[str], S
             tasks.create_task(_listen(receiver.recorder, gathered)),
         ]
         calls = make(f"{receiver.url}/calls/{{contact-id}}")
-        gathered.played = await instance.play_all(calls, stagger_s=0.2)
+        disturbing = asyncio.ensure_future(beside()) if beside else None
+        gathered.played = await instance.play_all(calls, stagger_s=stagger_s)
+        if disturbing is not None:
+            await disturbing
         accepted = [played.started.contact_id for played in gathered.played if _accepted(played)]
-        await gathered.until(lambda: all(_over(gathered, contact) for contact in accepted))
+        await gathered.until(lambda: all(_over(gathered, contact) for contact in accepted), last_words_s)
         for task in watching:
             task.cancel()
     return gathered
