@@ -1,6 +1,5 @@
 """How connections to callbacks are made: addresses and ports guarded at the socket, TLS verified."""
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from services.delivery.address import Network, is_allowed
@@ -60,8 +60,9 @@ class Route:
 class Egress:
     """Makes the connector that all requests share, and routes."""
 
-    def __init__(self, policy: EgressPolicy) -> None:
+    def __init__(self, policy: EgressPolicy, resolver: AbstractResolver | None = None) -> None:
         self._policy = policy
+        self._resolver = resolver or aiohttp.ThreadedResolver()
         context = ssl.create_default_context()
         if policy.ca_file:
             context.load_verify_locations(policy.ca_file)
@@ -73,6 +74,7 @@ class Egress:
         """Connections are re-used per endpoint; requests under way are bounded by the caller."""
         return aiohttp.TCPConnector(
             limit=0,
+            resolver=self._resolver,
             ttl_dns_cache=RESOLVED_FOR_S,
             keepalive_timeout=KEEP_ALIVE_S,
             ssl=self._context,
@@ -92,10 +94,10 @@ class Egress:
         if self._policy.proxy is None:
             return Route(parsed, None, None, None)
         host, port = parsed.host or "", parsed.port or DEFAULT_PORTS.get(parsed.scheme, 0)
-        addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        for *_, address in addresses:
-            self._check(address)
-        pinned = str(addresses[0][4][0])
+        addresses = [each["host"] for each in await self._resolver.resolve(host, port)]
+        for address in addresses:
+            self._check(address, port)
+        pinned = addresses[0]
         netloc = parsed.host_port_subcomponent
         server = host.rstrip(".") if parsed.scheme in {"https", "wss"} else None
         return Route(parsed.with_host(pinned), netloc, self._policy.proxy, server)
@@ -103,13 +105,13 @@ class Egress:
     def _guarded_socket(self, info: AddressInfo) -> socket.socket:
         """Checked where the connection is made: no name is resolved again after this."""
         family, kind, protocol, _, address = info
-        self._check(address)
+        self._check(str(address[0]), int(str(address[1])))
         return socket.socket(family, kind, protocol)
 
-    def _check(self, address: tuple[object, ...]) -> None:
-        if not is_allowed(str(address[0]), self._policy.allowed):
+    def _check(self, address: str, port: int) -> None:
+        if not is_allowed(address, self._policy.allowed):
             raise ForbiddenAddress
-        if not is_allowed_port(int(str(address[1])), self._policy.ports):
+        if not is_allowed_port(port, self._policy.ports):
             raise ForbiddenPort
 
 

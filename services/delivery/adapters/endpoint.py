@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from services.delivery.adapters.egress import Egress, EgressPolicy, outcome_of
 from services.delivery.adapters.websocket import Websockets
@@ -23,22 +25,29 @@ DRAIN_TIMEOUT_S = 1.0
 class Endpoints:
     """Posts requests; no redirect is followed, no cookie kept, no proxy taken from the environment."""
 
-    def __init__(self, policy: EgressPolicy, timeout_s: float = TIMEOUT_S) -> None:
-        self._egress = Egress(policy)
+    def __init__(
+        self, policy: EgressPolicy, timeout_s: float = TIMEOUT_S, resolver: AbstractResolver | None = None
+    ) -> None:
+        self._egress = Egress(policy, resolver)
         self._session = aiohttp.ClientSession(
             connector=self._egress.connector(),
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
-        self._websockets = Websockets(self._session, self._egress, timeout_s)
+        self._readers = asyncio.TaskGroup()
+        self._websockets = Websockets(self._session, self._egress, self._readers, timeout_s)
 
     async def __aenter__(self) -> Self:
+        await self._readers.__aenter__()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._websockets.close()
         await self._session.close()
+        await self._readers.__aexit__(kind, error, trace)
 
     async def send(self, request: WebhookRequest, destination: Destination, *, logged: bool) -> Outcome:
         """Makes the request once; a websocket gets the body as a message."""

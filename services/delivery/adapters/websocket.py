@@ -28,15 +28,80 @@ PER_MESSAGE = frozenset(
 )
 
 
+class _Cut(OSError):
+    """The connection ended."""
+
+
+class _Connection:
+    """One session's."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, readers: asyncio.TaskGroup) -> None:
+        self.used_at_s = time.monotonic()
+        self._socket = socket
+        self._pongs: dict[bytes, asyncio.Future[None]] = {}
+        self._is_over = False
+        readers.create_task(self._read())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may be sent."""
+        return not (self._is_over or self._socket.closed)
+
+    async def send(self, text: str) -> None:
+        """Hands a message to the operating system."""
+        self.used_at_s = time.monotonic()
+        await self._socket.send_str(text)
+
+    async def confirm(self, name: bytes) -> None:
+        """Pings, and waits for the pong of that ping: the peer has read all that was sent before.
+
+        Raises:
+            _Cut: the connection ended before.
+        """
+        payload = name[-125:]  # RFC 6455, 5.5: of a control frame at most
+        pong = self._pongs[payload] = asyncio.get_running_loop().create_future()
+        try:
+            if self._is_over:
+                raise _Cut
+            await self._socket.ping(payload)
+            await pong
+        finally:
+            self._pongs.pop(payload, None)
+
+    async def close(self) -> None:
+        """Ends it."""
+        await self._socket.close()
+
+    async def _read(self) -> None:
+        try:
+            async for frame in self._socket:
+                if frame.type is aiohttp.WSMsgType.PING:
+                    await self._socket.pong(bytes(frame.data))
+                elif frame.type is aiohttp.WSMsgType.PONG and (
+                    pong := self._pongs.pop(bytes(frame.data), None)
+                ):
+                    pong.set_result(None)
+        except (aiohttp.ClientError, OSError):
+            pass  # whoever sends will see it
+        finally:
+            self._is_over = True
+            for pong in self._pongs.values():
+                if not pong.done():
+                    pong.set_exception(_Cut())
+
+
 class Websockets:
     """The connections of this process."""
 
-    def __init__(self, client: aiohttp.ClientSession, egress: Egress, timeout_s: float) -> None:
+    def __init__(
+        self, client: aiohttp.ClientSession, egress: Egress, readers: asyncio.TaskGroup, timeout_s: float
+    ) -> None:
         self._client = client
         self._egress = egress
+        self._readers = readers
         self._timeout_s = timeout_s
-        self._open: OrderedDict[str, tuple[aiohttp.ClientWebSocketResponse, float]] = OrderedDict()
-        """By session; with the time of its last use (monotonic)."""
+        self._connections: OrderedDict[str, _Connection] = OrderedDict()
+        """By session; the one that was idle longest first."""
 
     async def send(self, request: WebhookRequest, *, logged: bool) -> Outcome:
         """Sends the body; returns as if it were answered by 200, of what is logged after the pong."""
@@ -44,31 +109,34 @@ class Websockets:
         try:
             async with asyncio.timeout(self._timeout_s):
                 connection = await self._connection(session, request)
-                await connection.send_str(request.body.decode())
+                await connection.send(request.body.decode())
                 if logged:
-                    await self._pong(connection, request.headers["webhook-id"].encode())
+                    await connection.confirm(request.headers["webhook-id"].encode())
         except aiohttp.WSServerHandshakeError as error:
-            return Answered(error.status) if error.status >= HTTPStatus.MULTIPLE_CHOICES else _REFUSED
-        except (aiohttp.ClientError, OSError, ValueError, EOFError) as error:
+            refused = error.status >= HTTPStatus.MULTIPLE_CHOICES
+            return Answered(error.status) if refused else NotSent("not_a_websocket")
+        except _Cut:
             await self._drop(session)
-            return NotAnswered("connection") if isinstance(error, EOFError) else outcome_of(error)
-        self._open[session] = connection, time.monotonic()
-        self._open.move_to_end(session)
-        await self._tidy()
+            return NotAnswered("connection")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            await self._drop(session)
+            return outcome_of(error)
         return Answered(HTTPStatus.OK)
 
     async def close(self) -> None:
         """Closes all."""
-        while self._open:
-            await self._drop(next(iter(self._open)))
+        while self._connections:
+            await self._drop(next(iter(self._connections)))
 
-    async def _connection(self, session: str, request: WebhookRequest) -> aiohttp.ClientWebSocketResponse:
-        known = self._open.get(session)
-        if known and not known[0].closed:
-            return known[0]
+    async def _connection(self, session: str, request: WebhookRequest) -> _Connection:
+        known = self._connections.get(session)
+        if known and known.is_open:
+            self._connections.move_to_end(session)
+            return known
+        await self._tidy()
         route = await self._egress.route(request.url)
         headers = {name: value for name, value in request.headers.items() if name not in PER_MESSAGE}
-        connection = await self._client.ws_connect(
+        socket = await self._client.ws_connect(
             route.url,
             headers=headers if route.host is None else {**headers, "Host": route.host},
             proxy=route.proxy,
@@ -77,41 +145,19 @@ class Websockets:
             max_msg_size=MAX_MESSAGE_BYTES,
             timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),  # pyright: ignore[reportCallIssue]  # an attrs class
         )
-        self._open[session] = connection, time.monotonic()
+        connection = self._connections[session] = _Connection(socket, self._readers)
+        self._connections.move_to_end(session)
         return connection
 
-    async def _pong(self, connection: aiohttp.ClientWebSocketResponse, name: bytes) -> None:
-        """Pings, and reads until the pong of that ping.
-
-        Raises:
-            EOFError: the connection ended before.
-        """
-        payload = name[-125:]  # RFC 6455, 5.5: of a control frame at most
-        await connection.ping(payload)
-        while True:
-            frame = await connection.receive()
-            match frame.type:
-                case aiohttp.WSMsgType.PONG if bytes(frame.data) == payload:
-                    return
-                case aiohttp.WSMsgType.PING:
-                    await connection.pong(bytes(frame.data))
-                case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY | aiohttp.WSMsgType.PONG:
-                    continue
-                case _:
-                    raise EOFError
-
     async def _drop(self, session: str) -> None:
-        connection, _ = self._open.pop(session, (None, 0.0))
+        connection = self._connections.pop(session, None)
         if connection:
             await connection.close()
 
     async def _tidy(self) -> None:
         """Closes what is not used any more."""
-        while self._open:
-            session, (_, used_at_s) = next(iter(self._open.items()))
-            if len(self._open) <= MAX_CONNECTIONS and time.monotonic() - used_at_s < IDLE_S:
+        while self._connections:
+            session, oldest = next(iter(self._connections.items()))
+            if len(self._connections) < MAX_CONNECTIONS and time.monotonic() - oldest.used_at_s < IDLE_S:
                 return
             await self._drop(session)
-
-
-_REFUSED = NotSent("not_a_websocket")
