@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -75,24 +75,33 @@ async def deliver(settings: Settings) -> None:
         UnusableSecret: the secret in Secrets Manager is of no known form.
     """
     patience = Patience()
-    async with _clients() as aws, Endpoints(_egress(settings), settings.callback_timeout_s) as endpoints:
-        credentials = None
-        if settings.credentials_secret_id:
-            refresh_s = settings.credentials_refresh_s
-            credentials = StoredCredentials(
-                aws.secrets, settings.credentials_secret_id, settings.credentials, refresh_s
-            )
-        delivery = _delivery(settings, aws, endpoints, patience, credentials)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, delivery.stop)
-        if credentials:
-            try:
-                await credentials.start(patience)
-            except Stopping:
-                return
-        log.logger().info("delivery.ready")
-        await delivery.run()
+    _on_signal(patience.end)
+    async with _clients() as aws:
+        try:
+            credentials = await _credentials(settings, aws, patience)
+        except Stopping:
+            return
+        async with Endpoints(_egress(settings), settings.callback_timeout_s) as endpoints:
+            delivery = _delivery(settings, aws, endpoints, patience, credentials)
+            _on_signal(delivery.stop)
+            log.logger().info("delivery.ready")
+            await delivery.run()
     log.logger().info("delivery.stopped")
+
+
+def _on_signal(call: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, call)
+
+
+async def _credentials(settings: Settings, aws: _Clients, patience: Patience) -> StoredCredentials | None:
+    if not settings.credentials_secret_id:
+        return None
+    credentials = StoredCredentials(
+        aws.secrets, settings.credentials_secret_id, settings.credentials, settings.credentials_refresh_s
+    )
+    await credentials.start(patience)
+    return credentials
 
 
 def _egress(settings: Settings) -> EgressPolicy:
