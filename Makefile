@@ -3,6 +3,7 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format docs lock clean setup terraform-check \
+        package images images-check compose-check push \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
 # The environment is .venv's alone, and neither pyright nor its Node is fetched from anywhere: the locked
@@ -31,6 +32,21 @@ docs: setup  ## write the generated documents anew
 	@$(python) -m contracts.schema
 	@$(python) -m tools.configuration
 	@$(python) -m tools.event_schemas
+
+package: setup  ## write the trigger's archive for Lambda (ARCHITECTURE=arm64|x86_64)
+	@$(python) -m tools.package
+
+images: setup  ## build the container images, with Docker or Podman (IMAGE_TAG, PLATFORM)
+	@$(python) -m tools.images build
+
+images-check: setup  ## build the images, look into them and start each one
+	@$(python) -m tools.images build check
+
+compose-check: setup  ## play the demo on docker-compose.yml, in its MiniStack variant
+	@$(python) -m tools.compose
+
+push: setup  ## log in to ECR and push the images (AWS_REGION, AWS_ACCOUNT_ID, PREFIX, IMAGE_TAG)
+	@$(python) -m tools.images push
 
 terraform-check: setup  ## check the Terraform configuration: format, validate, test, plan, policies
 	@$(python) -m tools.terraform

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -55,6 +55,25 @@ class Options:
         return f"Deepgram at {self.deepgram.api}" if self.deepgram else "pocketsphinx, demo vocabulary"
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How the run and the system reach one another."""
+
+    receiver: ReceiverOptions = field(default_factory=ReceiverOptions)
+    callback_url: str | None = None
+    """Of the run's receiver, as delivery sees it; None where both are on one machine."""
+    functions_url: str | None = None
+    """Of Lambda; None is the embedded AWS."""
+
+
+def run_elsewhere(options: Options, system: System, surroundings: Surroundings, console: Console) -> int:
+    """Plays the calls on a system that runs already; exit code as of `run`."""
+    calls = [planned.view for planned in options.planned]
+    os.environ.update(system.aws.environment)
+    follower = asyncio.run(_play(options, system, console, surroundings))
+    return _sum_up(console, options, calls, _emulators_hops(system, follower, calls))
+
+
 def run(options: Options, console: Console) -> int:
     """Plays the calls; exit code 0 only if both sides of every call arrived.
 
@@ -73,20 +92,21 @@ def run(options: Options, console: Console) -> int:
     with running(configuration) as system:
         console.print(f"[dim]ready after[/dim] {time.monotonic() - began_at:.1f} s\n", highlight=False)
         os.environ.update(system.aws.environment)  # this process is a client of the embedded AWS, too
-        follower = asyncio.run(_play(options, system, console))
+        follower = asyncio.run(_play(options, system, console, Surroundings()))
         hops = _emulators_hops(system, follower, calls)
         _keep_transcripts(system, options.folder, calls)
     hops += _services_hops(system.logs)
     return _sum_up(console, options, calls, hops)
 
 
-async def _play(options: Options, system: System, console: Console) -> Follower:
+async def _play(options: Options, system: System, console: Console, surroundings: Surroundings) -> Follower:
+    functions_url = surroundings.functions_url or system.aws.url
     calls = [planned.view for planned in options.planned]
     follower = Follower(calls, options.folder)
     try:
         async with (
-            serve(ReceiverOptions()) as receiver,
-            lambda_function(trigger_function.NAME, endpoint_url=system.aws.url, region=REGION) as function,
+            serve(surroundings.receiver) as receiver,
+            lambda_function(trigger_function.NAME, endpoint_url=functions_url, region=REGION) as function,
             open_instance(kvs_url=system.kvs_url, function=function) as instance,
             asyncio.TaskGroup() as tasks,
         ):
@@ -95,7 +115,7 @@ async def _play(options: Options, system: System, console: Console) -> Follower:
                 tasks.create_task(_listen(receiver.recorder, follower, console)),
                 tasks.create_task(_show(console, calls)),
             ]
-            callback = f"{receiver.url}/calls/{{contact-id}}"
+            callback = f"{surroundings.callback_url or receiver.url}/calls/{{contact-id}}"
             await instance.play_all(
                 [planned.call(callback) for planned in options.planned], tell=follower.happened
             )
