@@ -36,6 +36,7 @@ from services.delivery.webhook import Credentials, WebhookRequest, prepare
 from telemetry.log import logger
 from telemetry.metrics import Metrics
 
+_LOG = logger()
 NOWHERE = ""
 """Endpoint of a session without a callback."""
 
@@ -156,7 +157,9 @@ class Poster:
     async def _request(self, held: Held, body: str, destination: Destination) -> Outcome:
         request = prepare(held.message, body, destination, self._ports.credentials(), int(time.time()))
         if held.received_at_ms:
-            self._metrics.observe(DELIVERY_HANDLING, _now_ms() - held.received_at_ms)
+            elapsed_ms = _now_ms() - held.received_at_ms
+            self._metrics.observe(DELIVERY_HANDLING, elapsed_ms)
+            _LOG.debug("delivery.request", session_id=held.message.session_id, elapsed_ms=elapsed_ms)
         return await self._ports.endpoints.send(request, destination, logged=held.logged)
 
     async def _body(self, held: Held) -> str | None:

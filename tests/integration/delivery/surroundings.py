@@ -277,8 +277,8 @@ async def arrive(receiver: Receiver, count: int, path: str | None = None, after:
     return found
 
 
-async def become[T](ask: Callable[[], T], expected: T) -> None:
+async def become[T](ask: Callable[[], T], expected: T, within_s: float = WITHIN_S) -> None:
     """Waits until `ask()`, which may block, returns what is expected."""
-    deadline = time.monotonic() + WITHIN_S
+    deadline = time.monotonic() + within_s
     while (found := await asyncio.to_thread(ask)) != expected:
         assert time.monotonic() < deadline, f"{found} is not {expected}"
