@@ -1,7 +1,12 @@
-"""CPU of ingest's stages, each alone and all together, on one call that comes block by block."""
+"""CPU of ingest's stages, each alone and all together, on calls that come block by block.
+
+`python -m benchmarks.ingest_stages SESSIONS`: prints one JSON object.
+"""
 
 import itertools
+import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
@@ -20,75 +25,73 @@ from services.ingest.scanned import Block
 from services.ingest.session import Session
 from services.ingest.timeline import Timeline
 
-CALL_S = 180
+WARM_BLOCKS = 40
+"""The call's first fragment, which waits for its contact."""
+SECONDS = 360
+"""Of calls, in one run: one call's six minutes, or less than a second of each of 500."""
 RUNS = 7
 CHUNK = samples_of_ms(100)
 
+type Step[Item] = Callable[[Item], object]
 
-def measure() -> dict[str, float]:
-    """Microseconds of CPU per second of a call, by stage: the median of `RUNS`, stages taking turns."""
-    call = [piece.data for piece in itertools.islice(pieces(), 2 * CALL_S * 1000 // BLOCK_MS)]
-    blocks = [
-        value
-        for data in [b"".join(call)]
-        for value in FragmentScanner().feed(data)
-        if isinstance(value, Block)
-    ]
-    stages: dict[str, Callable[[], Callable[[], None]]] = {
-        "scanner": lambda: _scanner(call),
-        "decoder (PyAV)": lambda: _decoder(blocks),
-        "timeline and interleave": lambda: _timeline(blocks),
-        "path: scanner, gate, PyAV, timeline": lambda: _path(call),
-        "session: path, credit, commands": lambda: _session(call),
-    }
-    taken: dict[str, list[float]] = {name: [] for name in stages}
+
+def measure(sessions: int) -> dict[str, float]:
+    """Microseconds of CPU per second of a call, by stage: the median of `RUNS`, stages taking turns.
+
+    The calls' blocks come in turn, as they do in real time: what one call left in the processor's caches,
+    the others have replaced by the time of its next block.
+    """
+    count = max(SECONDS * 1000 // BLOCK_MS * 2 // sessions, 60)
+    call = [piece.data for piece in itertools.islice(pieces(), WARM_BLOCKS + count)]
+    blocks = [value for value in FragmentScanner().feed(b"".join(call)) if isinstance(value, Block)]
+    taken: dict[str, list[float]] = {}
     for _ in range(RUNS):
-        for name, prepare in stages.items():
-            run = prepare()
-            begun = time.process_time()
-            run()
-            taken[name].append((time.process_time() - begun) * 1e6 / CALL_S)
-    return {name: statistics.median(values) for name, values in taken.items()}
+        for stage, us in (
+            ("scanner", _run(sessions, call, lambda: FragmentScanner().feed)),
+            ("decoder (PyAV)", _run(sessions, blocks, _decode)),
+            ("timeline and interleave", _run(sessions, blocks, _lay)),
+            ("path: scanner, gate, PyAV, timeline", _run(sessions, call, _hear)),
+            ("session: path, credit, commands", _run(sessions, call, _live)),
+        ):
+            taken.setdefault(stage, []).append(us)
+    return {stage: statistics.median(values) for stage, values in taken.items()}
 
 
-def _scanner(call: list[bytes]) -> Callable[[], None]:
-    scanner = FragmentScanner()
+def _run[Item](sessions: int, items: list[Item], new: Callable[[], Step[Item]]) -> float:
+    steps = [new() for _ in range(sessions)]
+    for item in items[:WARM_BLOCKS]:
+        for step in steps:
+            step(item)
+    begun = time.process_time()
+    for item in items[WARM_BLOCKS:]:
+        for step in steps:
+            step(item)
+    seconds = (len(items) - WARM_BLOCKS) * BLOCK_MS / 2000 * sessions
+    return (time.process_time() - begun) * 1e6 / seconds
 
-    def run() -> None:
-        for data in call:
-            scanner.feed(data)
 
-    return run
-
-
-def _decoder(blocks: list[Block]) -> Callable[[], None]:
+def _decode() -> Step[Block]:
     decoder = PcmDecoder()
-
-    def run() -> None:
-        for block in blocks:
-            decoder.decode(block.channel, block.payload)
-
-    return run
+    return lambda block: decoder.decode(block.channel, block.payload)
 
 
-def _timeline(blocks: list[Block]) -> Callable[[], None]:
+def _lay() -> Step[Block]:
     timeline = Timeline(CHUNK)
-
-    def run() -> None:
-        for block in blocks:
-            timeline.push(block.channel, block.payload, block.at_ms)
-
-    return run
+    return lambda block: timeline.push(block.channel, block.payload, block.at_ms)
 
 
-def _path(call: list[bytes]) -> Callable[[], None]:
-    audio = CallAudio(ContactGate([ContactId(CONTACT)]), Timeline(CHUNK), PcmDecoder)
+def _hear() -> Step[bytes]:
+    return CallAudio(ContactGate([ContactId(CONTACT)]), Timeline(CHUNK), PcmDecoder).feed
 
-    def run() -> None:
-        for data in call:
-            audio.feed(data)
 
-    return run
+def _live() -> Step[bytes]:
+    session = Session(request("s"), Limits(), PcmDecoder, 0.0)
+    session.start(0.0)
+    session.assigned(1, 0.0)
+    session.receive(OpenedSession(handle=1, epoch=1, t0_ms=None, position_samples=0), 0.0)
+    session.receive(Credit(handle=1, until_samples=1 << 40), 0.0)
+    session.media_opened(0.0)
+    return lambda data: session.media(data, 1.0)
 
 
 def request(session_id: str, stream_arn: str = "arn:x") -> Request:
@@ -109,21 +112,5 @@ def request(session_id: str, stream_arn: str = "arn:x") -> Request:
     return Request(detail, f"message-{session_id}", "receipt")
 
 
-def _session(call: list[bytes]) -> Callable[[], None]:
-    session = Session(request("s"), Limits(), PcmDecoder, 0.0)
-    session.start(0.0)
-    session.assigned(1, 0.0)
-    session.receive(OpenedSession(handle=1, epoch=1, t0_ms=None, position_samples=0), 0.0)
-    session.receive(Credit(handle=1, until_samples=1 << 40), 0.0)
-    session.media_opened(0.0)
-
-    def run() -> None:
-        for number, data in enumerate(call):
-            session.media(data, number * BLOCK_MS / 2000)
-
-    return run
-
-
 if __name__ == "__main__":
-    for stage, microseconds in measure().items():
-        print(f"{stage:<40} {microseconds:6.0f} us")
+    print(json.dumps(measure(int(sys.argv[1]))))

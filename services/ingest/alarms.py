@@ -1,5 +1,6 @@
 """Alarms: the instants at which a core wants to be called again."""
 
+import math
 from collections.abc import Hashable
 
 
@@ -8,6 +9,8 @@ class Alarms[Name: Hashable]:
 
     def __init__(self) -> None:
         self._at: dict[Name, float] = {}
+        self._earliest = math.inf
+        """Not later than any of them: setting one must cost nothing, since each chunk of audio does."""
 
     def __contains__(self, name: Name) -> bool:
         return name in self._at
@@ -15,6 +18,7 @@ class Alarms[Name: Hashable]:
     def set(self, name: Name, at: float) -> None:
         """Replaces the name's earlier instant."""
         self._at[name] = at
+        self._earliest = min(self._earliest, at)
 
     def clear(self, *names: Name) -> None:
         """They do not ring."""
@@ -27,11 +31,14 @@ class Alarms[Name: Hashable]:
 
     @property
     def deadline(self) -> float | None:
-        """The earliest instant."""
-        return min(self._at.values(), default=None)
+        """When to ask `due`: at the earliest instant, or before it if that was put off since."""
+        return self._earliest if self._at else None
 
     def due(self, now: float) -> list[Name]:
         """The names that ring now, earliest first; each rings once."""
+        if now < self._earliest:
+            return []
         names = sorted((name for name, at in self._at.items() if at <= now), key=self._at.__getitem__)
         self.clear(*names)
+        self._earliest = min(self._at.values(), default=math.inf)
         return names

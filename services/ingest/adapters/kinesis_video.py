@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from services.ingest.errors import MediaFailure
 from services.ingest.media_faults import Fault
@@ -30,8 +30,6 @@ MAX_IDLE_CLIENTS: Final = 8
 CALLS_PER_STREAM: Final = 4
 """GetMedia, and GetDataEndpoint, calls per second and stream; KVS allows 5, as they arrive there."""
 CONNECT_TIMEOUT_S: Final = 3.0
-READ_BYTES: Final = 64 * 1024
-"""Two seconds of a call: what one read may bring at most."""
 
 _FAULTS: Final = {
     "ClientLimitExceededException": Fault.THROTTLED,
@@ -53,18 +51,41 @@ _FAULTS: Final = {
 
 
 class _Body:
-    """The bytes of one GetMedia call."""
+    """The bytes of one GetMedia call.
 
-    def __init__(self, payload: "StreamingBody") -> None:
-        self._payload = payload
+    Its own watch, looked at every `timeout_s`, stands for aiohttp's read time-out, which would be set anew at
+    every block (measured: a tenth of what a call costs).
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, timeout_s: float) -> None:
+        self._content = content
+        self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since: float | None = None
+        self._watch = self._loop.call_later(timeout_s, self._look)
 
     async def read(self) -> bytes:
+        """As `ports.MediaBody`; at most the 128 KiB that aiohttp buffers."""
+        self._waiting_since = self._loop.time()
         try:
-            return await self._payload.read(READ_BYTES)
-        except ReadTimeoutError as error:
+            return await self._content.readany()
+        except TimeoutError as error:
             raise MediaFailure(Fault.SILENT) from error
-        except (BotoCoreError, aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise MediaFailure(Fault.BROKEN) from error
+        finally:
+            self._waiting_since = None
+
+    def close(self) -> None:
+        self._watch.cancel()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        since = now if self._waiting_since is None else self._waiting_since
+        if now >= since + self._timeout_s:
+            self._content.set_exception(TimeoutError())
+        else:
+            self._watch = self._loop.call_at(since + self._timeout_s, self._look)
 
 
 @dataclass(slots=True)
@@ -94,9 +115,10 @@ class KinesisVideo:
 
     def __init__(self, *, read_timeout_s: float, max_bodies: int) -> None:
         self._session = AioSession()
+        self._read_timeout_s = read_timeout_s
         self._config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=read_timeout_s,
+            read_timeout=None,  # calls have their own, and so have bodies
             max_pool_connections=max_bodies + 4,
             retries={"total_max_attempts": 1},  # the session backs off, with its own knowledge
         )
@@ -131,9 +153,11 @@ class KinesisVideo:
         client.users += 1
         try:
             payload = await self._get_media(client.media, stream_arn, start_ms)
+            body = _Body(payload.raw_stream.content, self._read_timeout_s)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportAttributeAccessIssue]  # the stub does not know aiohttp's response
             try:
-                yield _Body(payload)
+                yield body
             finally:
+                body.close()
                 payload.close()  # pyright: ignore[reportUnknownMemberType]  # the stub says Any
         finally:
             client.users -= 1
@@ -143,13 +167,14 @@ class KinesisVideo:
     ) -> "StreamingBody":
         await self._quotas.turn(stream_arn, "GetMedia")
         try:
-            answer = await media.get_media(
-                StreamARN=stream_arn,
-                StartSelector={
-                    "StartSelectorType": "PRODUCER_TIMESTAMP",
-                    "StartTimestamp": datetime.fromtimestamp(start_ms / 1000, UTC),
-                },
-            )
+            async with asyncio.timeout(self._read_timeout_s):
+                answer = await media.get_media(
+                    StreamARN=stream_arn,
+                    StartSelector={
+                        "StartSelectorType": "PRODUCER_TIMESTAMP",
+                        "StartTimestamp": datetime.fromtimestamp(start_ms / 1000, UTC),
+                    },
+                )
         except (ClientError, BotoCoreError, aiohttp.ClientError, OSError) as error:
             self._endpoints.pop(stream_arn, None)
             raise _failure(error) from error
@@ -162,7 +187,8 @@ class KinesisVideo:
             return endpoint
         await self._quotas.turn(stream_arn, "GetDataEndpoint")
         try:
-            answer = await self._kvs.get_data_endpoint(StreamARN=stream_arn, APIName="GET_MEDIA")
+            async with asyncio.timeout(self._read_timeout_s):
+                answer = await self._kvs.get_data_endpoint(StreamARN=stream_arn, APIName="GET_MEDIA")
         except (ClientError, BotoCoreError, aiohttp.ClientError, OSError) as error:
             raise _failure(error) from error
         while len(self._endpoints) >= MAX_ENDPOINTS:
@@ -190,4 +216,4 @@ def _failure(error: Exception) -> MediaFailure:
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         return MediaFailure(_FAULTS.get(code, Fault.BROKEN))
-    return MediaFailure(Fault.SILENT if isinstance(error, ReadTimeoutError) else Fault.BROKEN)
+    return MediaFailure(Fault.SILENT if isinstance(error, TimeoutError) else Fault.BROKEN)

@@ -62,6 +62,8 @@ class LiveSession:
         self._wanted = asyncio.Event()
         self._finished: asyncio.Future[Finish] = self._loop.create_future()
         self._next_lag_at = 0
+        self.deadline: float | None = None
+        """When `tick` must be called, in the loop's time; None also once it is over."""
         self._perform = {
             SendAudio: self._send_audio,
             Send: self._send,
@@ -95,11 +97,6 @@ class LiveSession:
         self.request = request
         self.lease = Lease(self._loop.time(), self._hand_over_s)
 
-    @property
-    def deadline(self) -> float | None:
-        """When `tick` must be called, in the loop's time; None also once it is over."""
-        return None if self._finished.done() else self._session.deadline
-
     def tick(self) -> None:
         """What became due."""
         self._step(self._session.tick)
@@ -127,6 +124,7 @@ class LiveSession:
         except Exception as error:  # noqa: BLE001  # handed to `run`, which raises it
             if not self._finished.done():
                 self._finished.set_exception(error)
+        self.deadline = None if self._finished.done() else self._session.deadline
         if self._session.wants_media:
             self._wanted.set()
         else:
@@ -201,7 +199,7 @@ class LiveSession:
             async with self._streams.open(self.request.detail.media.stream_arn, start_ms) as body:
                 self._media_step(number, session.media_opened)
                 while data := await self._next(body, number):
-                    self._media_step(number, lambda now, data=data: session.media(data, now))
+                    self._media(data, number)
         except MediaFailure as failure:
             fault = failure.fault
             self._log.debug("ingest.media_failed", reason=fault.value, exc_info=failure)
@@ -211,8 +209,14 @@ class LiveSession:
 
     async def _next(self, body: MediaBody, number: int) -> bytes:
         """The body's next bytes, when the session wants them; none when it wants no more of this body."""
-        await self._wanted.wait()
+        if not self._session.wants_media:
+            await self._wanted.wait()
         return await body.read() if number == self._body else b""
+
+    def _media(self, data: bytes, number: int) -> None:
+        """Bytes of body `number`: thirty times per second of a call, mostly without a command."""
+        if number == self._body:
+            self._step(lambda now: self._session.media(data, now))
 
     def _media_step(self, number: int, step: Callable[[float], list[Command]]) -> None:
         if number == self._body:

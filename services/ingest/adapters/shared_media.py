@@ -100,7 +100,7 @@ class _Reader:
             raise
         self._pieces.append(piece)
         self._kept_bytes += len(piece)
-        while self._kept_bytes > self._max_kept_bytes or (len(self._pieces) > 1 and not self.shared):
+        while self._kept_bytes > self._max_kept_bytes and len(self._pieces) > 1:
             self._kept_bytes -= len(self._pieces.popleft())
             self._first += 1
 
@@ -138,7 +138,7 @@ class SharedMedia:
         reader.followers.add(follower)
         try:
             follower.body = await reader.opened(self._streams, stream_arn)
-            yield follower
+            yield follower if reader.shared else follower.body
         finally:
             reader.followers.discard(follower)
             if not reader.followers:

@@ -1,0 +1,175 @@
+"""One ingest process under load: CPU, memory and added latency, printed as one JSON object.
+
+`python -m benchmarks.ingest_process SESSIONS SECONDS`: everything of the service but SQS, between a feeder in
+a process of its own and the same feeder's end of the link.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+from pydantic import SecretStr
+
+from benchmarks.connect_stream import BLOCK_BYTES
+from benchmarks.ingest_feeder import SECRET, STREAM, Times, block_count
+from benchmarks.ingest_stages import request
+from contracts.audio import STEREO_SAMPLE_BYTES
+from contracts.link import AudioChunk
+from services.ingest.adapters.kinesis_video import KinesisVideo
+from services.ingest.adapters.link import tls_context
+from services.ingest.adapters.links import TranscribeLinks
+from services.ingest.adapters.live_session import LiveSession
+from services.ingest.adapters.shared_media import SharedMedia
+from services.ingest.lease import Request
+from services.ingest.ports import Link, LinkUser
+from services.ingest.service import Ingest
+from services.ingest.settings import Endpoint, Settings
+from telemetry import log
+
+WARM_UP_S = 12
+BLOCK_SAMPLES = BLOCK_BYTES // 2
+
+
+class Queue:
+    """All requests at once, and nothing after them."""
+
+    def __init__(self, sessions: int) -> None:
+        self._requests = [request(str(number), STREAM.format(number)) for number in range(sessions)]
+        self._never = asyncio.Event()
+
+    async def receive(self, room: int) -> list[Request]:
+        """As `ports.Requests`."""
+        if not self._requests:
+            await self._never.wait()
+        requests, self._requests = self._requests[:room], self._requests[room:]
+        return requests
+
+    async def extend(self, requests: Sequence[Request], visibility_s: int) -> None:
+        """As `ports.Requests`."""
+
+    async def delete(self, request: Request) -> None:
+        """As `ports.Requests`."""
+
+    async def put_back(self, request: Request, delay_s: int) -> None:
+        """As `ports.Requests`."""
+
+
+class TimedLink:
+    """Notes how long after its last block each chunk is on the link."""
+
+    def __init__(self, link: Link, session: int, times: Times, late_ms: list[float]) -> None:
+        self._link = link
+        self._session = session
+        self._times = times
+        self._late_ms = late_ms
+        self.send = link.send
+        self.leave = link.leave
+
+    def send_audio(self, chunk: AudioChunk) -> None:
+        """As `ports.Link`."""
+        end = chunk.position_samples + len(chunk.pcm) // STEREO_SAMPLE_BYTES
+        pair = 2 * ((end - 1) // BLOCK_SAMPLES)
+        sent_at = max(self._times.sent_at(self._session, pair), self._times.sent_at(self._session, pair + 1))
+        self._late_ms.append((time.monotonic() - sent_at) * 1000)
+        self._link.send_audio(chunk)
+
+
+class TimedLinks:
+    """The real links, with a watch."""
+
+    def __init__(self, links: TranscribeLinks, times: Times) -> None:
+        self._links = links
+        self._times = times
+        self.late_ms: list[float] = []
+
+    @property
+    def ready(self) -> bool:
+        """As `ports.Links`."""
+        return self._links.ready
+
+    async def run(self) -> None:
+        """As `ports.Links`."""
+        await self._links.run()
+
+    def assign(self, user: LinkUser) -> tuple[Link, int] | None:
+        """As `ports.Links`."""
+        assigned = self._links.assign(user)
+        if assigned is None or not isinstance(user, LiveSession):
+            return assigned
+        link, handle = assigned
+        session = int(user.request.detail.session_id)
+        return TimedLink(link, session, self._times, self.late_ms), handle
+
+
+def memory_bytes() -> int:
+    """Resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def _measure(sessions: int, seconds: int, media_port: int, link_port: int, times: Times) -> None:
+    os.environ |= {
+        "AWS_ENDPOINT_URL_KINESIS_VIDEO": f"http://127.0.0.1:{media_port}",
+        "AWS_REGION": "eu-west-2",
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+    }
+    settings = Settings(
+        session_requests_queue_url="none",
+        transcribe_endpoints=(Endpoint("127.0.0.1", link_port),),
+        link_secret=SecretStr(SECRET),
+        max_sessions=sessions,
+        metrics_every_s=3600,
+    )
+    stop = asyncio.Event()
+    async with KinesisVideo(read_timeout_s=10, max_bodies=sessions) as streams, asyncio.TaskGroup() as tasks:
+        real = TranscribeLinks(settings.transcribe_endpoints, tls_context(settings.link_secret), "bench")
+        links = TimedLinks(real, times)
+        ingest = Ingest(settings, SharedMedia(streams), Queue(sessions), links, settings.limits)
+        tasks.create_task(ingest.run(stop))
+        await asyncio.sleep(WARM_UP_S)
+        links.late_ms.clear()
+        cpu, begun = time.process_time(), time.monotonic()
+        await asyncio.sleep(seconds)
+        cpu, elapsed = time.process_time() - cpu, time.monotonic() - begun
+        late_ms, memory = sorted(links.late_ms), memory_bytes()
+        stop.set()
+    result = {
+        "sessions": sessions,
+        "cpu_us": cpu * 1e6 / sessions / elapsed,
+        "heard_s": len(late_ms) / 10 / sessions / elapsed,
+        "memory_bytes": memory,
+        "p50_ms": statistics.median(late_ms),
+        "p99_ms": late_ms[len(late_ms) * 99 // 100],
+    }
+    print(json.dumps(result))
+
+
+def main(sessions: int, seconds: int) -> None:
+    """Starts the feeder, and measures."""
+    log.configure("ingest", "ERROR")
+    call_s = WARM_UP_S + seconds + 10
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "times"
+        times = Times(path, sessions, block_count(call_s))
+        command = [sys.executable, "-m", "benchmarks.ingest_feeder", str(sessions), str(call_s), str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as feeder:
+            assert feeder.stdout is not None  # noqa: S101  # for the type
+            media_port, link_port = json.loads(feeder.stdout.readline())
+            try:
+                uvloop.run(_measure(sessions, seconds, media_port, link_port, times))
+            finally:
+                feeder.terminate()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
