@@ -10,6 +10,7 @@ from services.transcribe.backlog import Backlog, Piece
 from services.transcribe.commands import Command, Connect, Disconnect, SendAudio, SendText
 from services.transcribe.deepgram_session import DeepgramSession, State
 from services.transcribe.instants import earliest
+from services.transcribe.obedience import Silence, hushed
 from services.transcribe.pacing import CATCH_UP, Pacing
 from services.transcribe.segments import TOLERANCE_SAMPLES
 from services.transcribe.time_map import TimeMap
@@ -54,6 +55,7 @@ class AudioFeed:
         self._pacing = Pacing(0.0, rate=self._rate)
         self._backlog = Backlog(position)
         self._cursor = position
+        self._sent_until = position
         self._sent = 0
         self._chunk_at = float("-inf")
         self._next_chunk_at: float | None = None
@@ -65,6 +67,8 @@ class AudioFeed:
         self._end: int | None = None
         self._end_by: float | None = None
         self._flushes = 0
+        self.silences: Sequence[Silence] = ()
+        """Audio that reaches Deepgram as silence, however often it is sent."""
         self.remapped = False
         """The connection's map began or went on; for its reader to reset."""
         self.flushed = False
@@ -74,6 +78,11 @@ class AudioFeed:
     def expected(self) -> int:
         """Position of the sample that ingest is to send next."""
         return self._backlog.end
+
+    @property
+    def sent_until(self) -> int:
+        """Position after the newest sample that was sent, on whatever connection."""
+        return self._sent_until
 
     @property
     def credit_until(self) -> int:
@@ -237,10 +246,12 @@ class AudioFeed:
             self.remapped |= self.times.mark(self._sent, piece.position)
             self._sent += piece.samples
             self._cursor = piece.end
+            self._sent_until = max(self._sent_until, piece.end)
             self._chunk_at = now
             self._pacing.spend(piece.samples, now)
             self.deepgram.sent(piece.samples, now)
-            commands.append(SendAudio(self.deepgram.connection, piece.pcm))
+            pcm = hushed(piece.pcm, piece.position, self.silences)
+            commands.append(SendAudio(self.deepgram.connection, pcm))
         if self._all_here:
             commands.append(SendText(self.deepgram.connection, self.deepgram.finish(now)))
         elif (text := self.deepgram.tick(now)) is not None:

@@ -17,6 +17,8 @@ from contracts.events import (
     SessionFailed,
     SessionResumed,
     SessionStarted,
+    TranscriptionPaused,
+    TranscriptionResumed,
     TranscriptSegment,
     Word,
 )
@@ -30,7 +32,9 @@ from contracts.session import (
     LogRecord,
     Opened,
     Outcome,
+    Paused,
     Progress,
+    Resumed,
     SessionState,
 )
 from services.transcribe.segments import Document, Segment
@@ -74,6 +78,10 @@ class BusEvents:
                     to_s=seconds_of_samples(record.to_samples),
                     cause=record.cause,
                 )
+            case Paused():
+                return self._event(TranscriptionPaused, record, from_s=seconds_of_samples(record.at_samples))
+            case Resumed():
+                return self._of_resumed(record)
             case Ended():
                 return self._ended(record)
             case _:
@@ -122,6 +130,13 @@ class BusEvents:
     def _resumed(self, record: LogRecord, cause: str, position: int) -> Event:
         from_s = seconds_of_samples(position)
         return self._event(SessionResumed, record, epoch=record.state.epoch, cause=cause, from_s=from_s)
+
+    def _of_resumed(self, record: Resumed) -> Event:
+        """The pause that ended is the one that ends where the record says."""
+        began = [p.from_samples for p in record.state.pauses if p.to_samples == record.at_samples]
+        paused_s = seconds_of_samples(record.at_samples - max(began, default=record.at_samples))
+        from_s = seconds_of_samples(record.at_samples)
+        return self._event(TranscriptionResumed, record, from_s=from_s, paused_s=paused_s)
 
     def _ended(self, record: Ended) -> Event:
         duration_s = seconds_of_samples(record.end_samples)

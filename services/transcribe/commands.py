@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from contracts.events import Event
-from contracts.link import ClosedSession, Credit, OpenedSession, Refused, Rewind
+from contracts.link import Accept, ClosedSession, Credit, EndHint, OpenedSession, Refused, Rewind
 from contracts.metrics import Metric
 from contracts.queue import TranscriptMessage
 from contracts.session import LogRecord
@@ -66,7 +66,7 @@ class PublishToBus:
 class SendFrame:
     """Tell ingest; dropped when the link is gone."""
 
-    frame: OpenedSession | Refused | Credit | Rewind | ClosedSession
+    frame: OpenedSession | Refused | Credit | Rewind | EndHint | Accept | ClosedSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from contracts import metrics
 from contracts.audio import SAMPLE_RATE_HZ
 from contracts.link import Abort, AudioChunk, End, Gate, Skip, Started
-from contracts.session import Ended, Final, Gap, Outcome, Progress, SessionState
+from contracts.session import (
+    Ended,
+    Final,
+    Gap,
+    Outcome,
+    Paused,
+    Progress,
+    Resumed,
+    SessionHeader,
+    SessionState,
+)
 from services.transcribe.audio_feed import AudioFeed, Hole
 from services.transcribe.commands import Command, Count, Disconnect, Observe, Report
 from services.transcribe.deepgram_session import Failure, Flushed, Lost
@@ -18,9 +28,11 @@ from services.transcribe.inputs import (
     DeepgramMessage,
     DeepgramOpened,
     DeepgramRefused,
+    IntentsRead,
 )
 from services.transcribe.instants import Instant
 from services.transcribe.journal import Journal, Say, Writable, Write
+from services.transcribe.obedience import Obedience
 from services.transcribe.segments import Closing, Dropped, Remark, Segment, Segments
 
 PROGRESS_SAMPLES = 5 * SAMPLE_RATE_HZ
@@ -43,18 +55,16 @@ class Hearing:
     """From the claim, of which `state` is the log's, to `ending`.
 
     Args:
-        session_id: The session.
+        header: The session's.
         state: Its state as of the claim.
         journal: Takes what is to be logged and said.
-        pace_realtime: Send at real time even when behind.
     """
 
-    def __init__(
-        self, session_id: str, state: SessionState, journal: Journal, *, pace_realtime: bool = False
-    ) -> None:
+    def __init__(self, header: SessionHeader, state: SessionState, journal: Journal) -> None:
         self._journal = journal
-        self._segments = Segments(session_id, state.covered_samples)
-        self.feed = AudioFeed(min(state.covered_samples), pace_realtime=pace_realtime)
+        self._segments = Segments(header.session_id, state.covered_samples)
+        self._obedience = Obedience(state, header.requested_at_ms)
+        self.feed = AudioFeed(min(state.covered_samples), pace_realtime=header.pace_realtime)
         self.t0_ms = state.t0_ms
         self.gate = (state.segment_uids, state.contact_ids)
         self._started = state.t0_ms is not None
@@ -73,6 +83,7 @@ class Hearing:
                 self.feed.audio(happened)
             case Started():
                 self.t0_ms = happened.t0_ms if self.t0_ms is None else self.t0_ms
+                self._obey()
             case Gate():
                 self._confirm((happened.segment_uids, happened.contact_ids))
             case Skip():
@@ -82,6 +93,11 @@ class Hearing:
             case Abort():
                 ending = Ending(Outcome.FAILED, happened.reason, happened.explanation)
                 self._end(self.feed.expected, ending, now)
+
+    def from_intents(self, happened: IntentsRead) -> None:
+        """Takes what is asked of the contact; before the first time, nothing is sent."""
+        self._obedience.read(happened.intents)
+        self._obey()
 
     @property
     def flushing(self) -> bool:
@@ -123,8 +139,13 @@ class Hearing:
 
     def pump(self, now: Instant) -> list[Command]:
         """Sends what may be sent, and logs what must be known."""
+        if not self._obedience.known:
+            return []  # a pause may hold
         if self.t0_ms is None and self.feed.expected > 0:
             return []  # audio came before `started`: it waits for it
+        stop_at = self._obedience.stop_at
+        if stop_at is not None and self._wanted_ending is None and self.feed.expected >= stop_at:
+            self._end(stop_at, Ending(Outcome.COMPLETED, "stopped", ""), now)
         covered = self._segments.covered
         commands = self.feed.pump(now.s, covered)
         if self.feed.remapped:
@@ -169,6 +190,17 @@ class Hearing:
             },
         )
         return ending, self.feed.disconnect()
+
+    def _obey(self) -> None:
+        """From here on nothing is sent that the intents forbid, and the log says so."""
+        obeyed = self._obedience.place(self.t0_ms, self.feed.sent_until)
+        self.feed.silences = self._obedience.silences
+        for at in obeyed.paused_at:
+            self._write(Paused, {"at_samples": at}, obeyed.change)
+        for at in obeyed.resumed_at:
+            self._write(Resumed, {"at_samples": at}, obeyed.change)
+        if obeyed.change and not (obeyed.paused_at or obeyed.resumed_at):
+            self._write(Progress, change=obeyed.change)
 
     def _connection_over(self, verdict: Failure | Lost | Flushed) -> None:
         covered = self._segments.covered

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from contracts.intents import ContactIntents
 from contracts.link import Abort, AudioChunk, End, Gate, Notice, Release, Skip, Started
 from contracts.session import LogRecord
 
@@ -22,6 +23,13 @@ class Detached:
 @dataclass(frozen=True, slots=True)
 class Draining:
     """The process ends: give the session up for a successor."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentsRead:
+    """What is asked of the session's contact, as the store has it now; None: nothing was ever asked."""
+
+    intents: ContactIntents | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +103,13 @@ class BusAnswered:
 type LinkInput = Attached | Detached | AudioChunk | Started | Gate | Skip | Notice | End | Abort | Release
 type DeepgramInput = DeepgramOpened | DeepgramRefused | DeepgramMessage | DeepgramClosed
 type Input = (
-    LinkInput | DeepgramInput | Draining | Appended | Found | AppendFailed | QueueAnswered | BusAnswered
+    LinkInput
+    | DeepgramInput
+    | IntentsRead
+    | Draining
+    | Appended
+    | Found
+    | AppendFailed
+    | QueueAnswered
+    | BusAnswered
 )

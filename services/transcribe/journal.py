@@ -6,7 +6,6 @@ What is not logged waits behind the record before it, so that it never overtakes
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from contracts.session import (
     AnnouncedRecord,
@@ -15,7 +14,9 @@ from contracts.session import (
     Gap,
     LogRecord,
     Opened,
+    Paused,
     Progress,
+    Resumed,
     SessionState,
 )
 from services.transcribe.instants import Instant, full_jitter
@@ -27,7 +28,7 @@ RETRY_CAP_S = 5.0
 MAX_UNLOGGED = 500
 """Messages that wait for records; more (a store that is away for minutes) lose the oldest."""
 
-type Writable = type[Opened | Final | Progress | Gap | Ended | AnnouncedRecord]
+type Writable = type[Opened | Final | Progress | Gap | Paused | Resumed | Ended | AnnouncedRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +201,10 @@ class Journal:
         state = self._state.model_copy(update=change)
         if state.covered_samples != self._state.covered_samples:
             state = state.model_copy(update={"idle_claims": 0})
-        record = write.kind(
+        return write.kind(
             session_id=self._session_id,
             n=self._n + 1,
             written_at_ms=now.epoch_ms,
             state=state,
             **write.fields,  # pyright: ignore[reportArgumentType]  # checked by the model
         )
-        return cast("LogRecord", record)

@@ -1,11 +1,12 @@
 """What the service needs of the outside; the adapters are chosen in `service`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.events import Event
-from contracts.model import SessionId
+from contracts.intents import ContactIntents
+from contracts.model import ContactId, SessionId
 from contracts.queue import TranscriptMessage
 from contracts.session import LogRecord, SessionHeader
 from services.transcribe.inputs import Appended, AppendFailed, Found
@@ -22,6 +23,14 @@ class SessionStore(Protocol):
         """The newest records, ascending, from the last one that was announced on both ways (or the first).
 
         Read consistently. Raises: StoreUnavailable, UnreadableRecord.
+        """
+        ...
+
+    async def intents(self, contact_ids: Sequence[ContactId]) -> Mapping[ContactId, ContactIntents | None]:
+        """What is asked of at most a hundred contacts, read consistently in one request.
+
+        None: nothing was ever asked; a contact that the store did not come to is left out.
+        Raises: StoreUnavailable.
         """
         ...
 

@@ -15,6 +15,7 @@ from contracts.events import Event
 from contracts.queue import TranscriptMessage
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.event_bus import EventBridgeBus
+from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import LinkServer
 from services.transcribe.adapters.live_session import Outside
 from services.transcribe.adapters.request_lease import SqsRequestLease
@@ -64,8 +65,10 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
             "queue", SqsTranscriptQueue(sqs, settings.transcripts_queue_url).send
         )
         bus: Batches[Event] = Batches("bus", EventBridgeBus(events, settings.event_bus_name).put)
+        store = DynamoSessionStore(dynamodb, settings.sessions_table, settings.retention_days)
+        intents = Intents(store)
         outside = Outside(
-            store=DynamoSessionStore(dynamodb, settings.sessions_table, settings.retention_days),
+            store=store,
             queue=queue,
             bus=bus,
             lease=SqsRequestLease(sqs, settings.session_requests_queue_url),
@@ -75,10 +78,12 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
         )
         async with asyncio.TaskGroup() as tasks:
             lasting = [
-                tasks.create_task(life) for life in (queue.run(), bus.run(), _flush_regularly(metrics))
+                tasks.create_task(life)
+                for life in (queue.run(), bus.run(), intents.run(), _flush_regularly(metrics))
             ]
             sessions = Sessions(
                 outside,
+                intents,
                 tasks,
                 process=process,
                 max_sessions=settings.max_sessions,

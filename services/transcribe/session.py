@@ -13,7 +13,18 @@ from typing import Literal
 
 from contracts import metrics
 from contracts.audio import SAMPLE_RATE_HZ
-from contracts.link import ClosedSession, Credit, Notice, OpenedSession, Refused, Release, Rewind
+from contracts.intents import ContactIntents
+from contracts.link import (
+    Accept,
+    ClosedSession,
+    Credit,
+    EndHint,
+    Notice,
+    OpenedSession,
+    Refused,
+    Release,
+    Rewind,
+)
 from contracts.session import AnnouncedRecord, Final, LogRecord, Outcome, SessionHeader
 from services.transcribe.commands import (
     Append,
@@ -41,6 +52,7 @@ from services.transcribe.inputs import (
     Draining,
     Found,
     Input,
+    IntentsRead,
     LinkInput,
     QueueAnswered,
 )
@@ -93,12 +105,13 @@ class Session:
         self._refuse = refuse
         self._journal = Journal(tail[-1])
         self._publication = Publication(header, state.announced, bus_interims=bus_interims)
-        self._hearing = Hearing(header.session_id, state, self._journal, pace_realtime=header.pace_realtime)
+        self._hearing = Hearing(header, state, self._journal)
         self._handle: int | None = None
         self._receipt_handle: str | None = None
         self._credit_told: int | None = None
         self._grace_until: float | None = None
         self._silent_from: float | None = None
+        self._intents: ContactIntents | None = None
         self._draining = False
         self._marked = False
         for at, record in enumerate(tail):
@@ -140,6 +153,8 @@ class Session:
                 return self._from_ways(happened, now, jitter) + self._settle(now, heard=False)
             case DeepgramOpened() | DeepgramRefused() | DeepgramMessage() | DeepgramClosed():
                 commands = self._hearing.from_deepgram(happened, now, jitter) if live else []
+            case IntentsRead():
+                commands = self._ask(happened) if live else []
             case Draining():
                 self._draining = True
                 commands = self._release("drained") if live else []
@@ -199,7 +214,29 @@ class Session:
                 "contact_ids": hearing.gate[1],
             }
         )
-        return [SendFrame(opened)]
+        return [SendFrame(opened), *self._tell_intents(self._intents)]
+
+    def _ask(self, read: IntentsRead) -> list[Command]:
+        """What the contact flow and Connect ask for: part is ours to do, part is ingest's."""
+        self._hearing.from_intents(read)
+        before, self._intents = self._intents, read.intents
+        return self._tell_intents(self._intents, before)
+
+    def _tell_intents(
+        self, intents: ContactIntents | None, before: ContactIntents | None = None
+    ) -> list[Command]:
+        """What ingest does not know yet; `before`: what it was told."""
+        commands: list[Command] = []
+        if self._handle is None or intents is None:
+            return commands
+        contact_ids = intents.accepted_contact_ids
+        if contact_ids and (before is None or contact_ids != before.accepted_contact_ids):
+            commands.append(SendFrame(Accept(handle=self._handle, contact_ids=contact_ids)))
+        ended_at_ms = intents.ended_at_ms
+        if ended_at_ms is not None and (before is None or ended_at_ms != before.ended_at_ms):
+            hint = EndHint(handle=self._handle, disconnected_at_ms=ended_at_ms)
+            commands.append(SendFrame(hint))
+        return commands
 
     def _from_store(
         self, happened: Appended | Found | AppendFailed, now: Instant, jitter: float

@@ -22,6 +22,9 @@ from services.transcribe.deepgram_session import Failure
 
 FRESH_MS = 2_500
 """A record of a writer that lives may be this young; a writer is known to be dead after as long."""
+SERVED_MS = 15 * 60_000
+"""A second request for a session is refused while its log is younger: for so long a session may live without
+a record, through an outage of Deepgram. If its writer is dead, the first request brings the next one."""
 BUSY_RETRY_S = 2
 MAX_IDLE_CLAIMS = 20
 """Claims in a row without progress after which the session is failed: it kills whoever serves it."""
@@ -92,11 +95,11 @@ def decide_claim(session_id: SessionId, tail: Sequence[LogRecord], writer: Write
         over = Refuse(Refusal.ENDED, "the session is over")
         return over if isinstance(last, AnnouncedRecord) else Conclude(over)
     owner = Writer.of(last.state)
-    if owner is not None and now_ms - last.written_at_ms < FRESH_MS:
-        if owner.message_id != writer.message_id:
-            return Refuse(Refusal.ALREADY_SERVED, "the session is served under another request")
-        if owner.process != writer.process:
-            return Refuse(Refusal.BUSY, "another process serves the session", BUSY_RETRY_S)
+    age_ms = now_ms - last.written_at_ms
+    if owner is not None and owner.message_id != writer.message_id and age_ms < SERVED_MS:
+        return Refuse(Refusal.ALREADY_SERVED, "the session is served under another request")
+    if owner is not None and owner.process != writer.process and age_ms < FRESH_MS:
+        return Refuse(Refusal.BUSY, "another process serves the session", BUSY_RETRY_S)
     if last.state.idle_claims >= MAX_IDLE_CLAIMS:
         explanation = (
             f"{last.state.idle_claims} attempts to serve the session made no progress; see transcribe's log"

@@ -60,6 +60,7 @@ class LiveSession:
 
     def __init__(self, header: SessionHeader, message_id: str, session: Session, outside: Outside) -> None:
         self.session_id = header.session_id
+        self.contact_id = header.contact_id
         self.message_id = message_id
         self.handle: int | None = None
         self.link: Link | None = None

@@ -1,24 +1,28 @@
 """The session store on DynamoDB: consistent reads, and appends that need their number to be free."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from contracts.model import SessionId
+from contracts.intents import ContactIntents
+from contracts.model import ContactId, SessionId
 from contracts.session import (
+    INTENTS_SORT_KEY,
     LOG_PREFIX,
     LOG_RECORD,
     LogRecord,
     SessionHeader,
     StoreKey,
     header_key,
+    intents_key,
     record_key,
 )
 from services.transcribe.errors import StoreUnavailable, UnreadableRecord
 from services.transcribe.inputs import Appended, AppendFailed, Found
+from telemetry.log import logger
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 PAGE = 25
 """Records of one query; most sessions need no second one."""
+MAX_CONTACTS = 100
+"""DynamoDB: keys of one BatchGetItem."""
 MAX_TAIL = 2_000
 """Records of a tail: more than an hour's that could not be announced."""
 _TAKEN = "ConditionalCheckFailedException"
@@ -65,6 +71,33 @@ class DynamoSessionStore:
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailable("query") from error
         return tuple(reversed(newest_first))
+
+    async def intents(self, contact_ids: Sequence[ContactId]) -> dict[ContactId, ContactIntents | None]:
+        """What is asked of at most `MAX_CONTACTS` contacts, each named once; see the port."""
+        keys = {intents_key(contact_id).pk: contact_id for contact_id in contact_ids}
+        try:
+            answer = await self._client.batch_get_item(
+                RequestItems={
+                    self._table: {
+                        "Keys": [{"pk": {"S": pk}, "sk": {"S": INTENTS_SORT_KEY}} for pk in keys],
+                        "ConsistentRead": True,
+                    }
+                }
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable("batch get") from error
+        read: dict[ContactId, ContactIntents | None] = dict.fromkeys(keys.values())
+        left_out = answer.get("UnprocessedKeys", {}).get(self._table)
+        for key in left_out["Keys"] if left_out else ():
+            read.pop(keys[key["pk"].get("S", "")], None)
+        for item in answer.get("Responses", {}).get(self._table, []):
+            contact_id = keys[item["pk"].get("S", "")]
+            try:
+                read[contact_id] = ContactIntents.model_validate_json(item.get("body", {}).get("S", ""))
+            except ValidationError:  # nothing is confirmed that cannot be read; what held goes on holding
+                logger(contact_id=contact_id).error("transcribe.intents_unreadable")
+                read.pop(contact_id)
+        return read
 
     async def append(self, record: LogRecord) -> Appended | Found | AppendFailed:
         """Writes the record if its number is free."""

@@ -8,6 +8,7 @@ from contracts.link import ClosedSession, Draining, Open, Refusal, Refused, Rele
 from contracts.model import SessionId
 from services.transcribe import inputs
 from services.transcribe.adapters.claims import Claimed, claim
+from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import Link
 from services.transcribe.adapters.live_session import LiveSession, Outside
 from services.transcribe.errors import TranscribeError
@@ -25,6 +26,7 @@ class Sessions:
     def __init__(
         self,
         outside: Outside,
+        intents: Intents,
         tasks: asyncio.TaskGroup,
         *,
         process: str,
@@ -32,6 +34,7 @@ class Sessions:
         bus_interims: bool,
     ) -> None:
         self._outside = outside
+        self._intents = intents
         self._tasks = tasks
         self._process = process
         self._max_sessions = max_sessions
@@ -147,6 +150,7 @@ class Sessions:
         )
         live = LiveSession(claimed.header, frame.message_id, session, self._outside)
         self._served[live.session_id] = live
+        self._intents.add(live)
         self._count()
         logger(session_id=live.session_id, contact_id=claimed.header.contact_id).info(
             "transcribe.session_claimed",
@@ -183,6 +187,7 @@ class Sessions:
                 live.link.send(ClosedSession(handle=live.handle, disposition="put_back", reason="broke"))
         finally:
             del self._served[live.session_id]
+            self._intents.remove(live)
             for handles in self._links.values():
                 self._forget(handles, live)
             self._count()

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 
+from contracts.events import TranscriptionPaused, TranscriptionResumed
+from contracts.intents import ContactIntents
 from contracts.link import (
     Abort,
+    Accept,
     AudioChunk,
     ClosedSession,
     Credit,
     End,
+    EndHint,
     Gate,
     Notice,
     OpenedSession,
@@ -18,7 +22,8 @@ from contracts.link import (
     Rewind,
     Started,
 )
-from contracts.session import AnnouncedRecord, Ended, LogRecord, Outcome, Progress
+from contracts.model import ContactId
+from contracts.session import AnnouncedRecord, Ended, LogRecord, Outcome, Pause, Paused, Progress, Resumed
 from services.transcribe.commands import (
     Append,
     Command,
@@ -33,6 +38,7 @@ from services.transcribe.commands import (
     SendFrame,
     SendText,
 )
+from services.transcribe.deepgram_session import CLOSE_STREAM
 from services.transcribe.inputs import (
     Appended,
     AppendFailed,
@@ -45,6 +51,7 @@ from services.transcribe.inputs import (
     Draining,
     Found,
     Input,
+    IntentsRead,
     QueueAnswered,
 )
 from services.transcribe.instants import Instant
@@ -61,7 +68,10 @@ class Driven:
         self.session = session or Session(header(), [opened(1)])
         self.time_s = 100.0
         self.commands: list[Command] = []
+        self.ever: list[Command] = []
+        """All commands; `serve` forgets those that it served."""
         self.log: list[LogRecord] = []
+        self.give(IntentsRead(None))
 
     @property
     def now(self) -> Instant:
@@ -72,12 +82,14 @@ class Driven:
         for happened in inputs:
             new += self.session.receive(happened, self.now, 0.5)
         self.commands += new
+        self.ever += new
         return new
 
     def wait(self, seconds: float) -> list[Command]:
         self.time_s += seconds
         new = self.session.tick(self.now, 0.5)
         self.commands += new
+        self.ever += new
         return new
 
     def serve(self) -> list[Command]:
@@ -248,9 +260,9 @@ def test_what_an_earlier_writer_could_not_announce_is_announced_first() -> None:
     tail = [before, final(2, announced={"queue_n": 1, "bus_n": 1})]
     tail.append(opened(3, epoch=2, announced={"queue_n": 1, "bus_n": 1}))  # pyright: ignore[reportArgumentType]
     driven = Driven(Session(header(), tail))
-    commands = driven.give(Attached(7, "r"))
-    assert [command.message.n for command in of(commands, PublishToQueue)] == [2]
-    assert of(commands, PublishToBus)[0].event.event_id.endswith("2")
+    driven.give(Attached(7, "r"))
+    assert [command.message.n for command in of(driven.commands, PublishToQueue)] == [2]
+    assert of(driven.commands, PublishToBus)[0].event.event_id.endswith("2")
 
 
 def test_a_session_that_is_over_is_announced_and_then_refused() -> None:
@@ -305,3 +317,82 @@ def test_a_session_that_ingest_forgot_is_put_back() -> None:
     assert driven.session.deadline is not None
     commands = driven.wait(1.0)
     assert [append.record.state.writer for append in of(commands, Append)] == [None]
+
+
+def intents(**asked: object) -> IntentsRead:
+    return IntentsRead(ContactIntents.model_validate({"contact_id": "c", "revision": 1, **asked}))
+
+
+def test_nothing_is_sent_before_the_intents_are_known() -> None:
+    session = Session(header(), [opened(1)])
+    now = Instant(100.0, MS)
+    for happened in (Attached(7, "r"), Started(handle=7, t0_ms=MS), audio(0)):
+        assert not of(session.receive(happened, now, 0.5), Connect)
+    assert of(session.receive(IntentsRead(None), now, 0.5), Connect)
+
+
+def test_a_pause_before_there_is_any_audio_is_confirmed_and_holds_from_the_first_sample() -> None:
+    driven = Driven()
+    [append] = of(driven.give(intents(pauses=[{"from_ms": MS - 1, "to_ms": None}])), Append)
+    assert append.record.state.intents_revision == 1
+    driven.serve()
+    driven.give(Attached(7, "r"), Started(handle=7, t0_ms=MS), audio(0), DeepgramOpened(1))
+    driven.serve()
+    sent = of(driven.ever, SendAudio)
+    assert sent
+    assert not any(any(frame.pcm) for frame in sent)
+    [paused] = [record for record in driven.log if isinstance(record, Paused)]
+    assert paused.at_samples == 0
+
+
+def test_a_pause_and_its_end_are_logged_once_and_told_on_the_bus() -> None:
+    driven = Driven().streaming()
+    begun = {"from_ms": MS + 1_000, "to_ms": None}
+    driven.give(intents(pauses=[begun]), intents(pauses=[begun]))
+    driven.serve()
+    driven.give(intents(revision=2, pauses=[{**begun, "to_ms": MS + 9_000}]))
+    driven.serve()
+    pauses = [record for record in driven.log if isinstance(record, Paused | Resumed)]
+    assert [(type(record), record.at_samples) for record in pauses] == [(Paused, 8_000), (Resumed, 72_000)]
+    assert pauses[-1].state.pauses == (Pause(from_samples=8_000, to_samples=72_000),)
+    assert pauses[-1].state.intents_revision == 2
+    told = [command.event for command in of(driven.ever, PublishToBus)]
+    assert [event.from_s for event in told if isinstance(event, TranscriptionPaused)] == [1.0]
+    assert [(e.from_s, e.paused_s) for e in told if isinstance(e, TranscriptionResumed)] == [(9.0, 8.0)]
+
+
+def test_a_pause_that_was_over_before_the_session_began_is_nobodys_business() -> None:
+    driven = Driven().streaming()
+    driven.give(intents(pauses=[{"from_ms": MS - 9_000, "to_ms": MS - 5_000}]))
+    driven.serve()
+    assert driven.log[-1].state.intents_revision == 1
+    assert not [record for record in driven.log if isinstance(record, Paused | Resumed)]
+
+
+def test_a_stop_ends_the_session_where_it_was_asked_for_and_nothing_after_it_is_heard() -> None:
+    driven = Driven().streaming()
+    driven.give(intents(stopped_at_ms=MS + 150))
+    commands = driven.give(audio(800, 1_600)) + driven.wait(1)
+    sent = b"".join(command.pcm for command in of(driven.ever, SendAudio))
+    assert sent == b"\x01\x00" * 2 * 1_200 + bytes(len(sent) - 1_200 * 4)
+    assert len(sent) > 1_200 * 4
+    assert CLOSE_STREAM in [command.text for command in of(commands, SendText)]
+
+
+def test_a_stop_of_an_older_session_is_none_of_ours() -> None:
+    driven = Driven().streaming()
+    driven.give(intents(stopped_at_ms=header().requested_at_ms - 1))
+    assert not of(driven.give(audio(800, 1_600)), SendText)
+
+
+def test_ingest_is_told_of_the_calls_end_and_of_transfers_also_when_it_comes_later() -> None:
+    driven = Driven()
+    asked = intents(accepted_contact_ids=["d"], disconnects=[{"contact_id": "c", "at_ms": 5}])
+    assert frames(driven.give(asked)) == []
+    opened_frame, accept, *_ = frames(driven.give(Attached(7, "r")))
+    assert isinstance(opened_frame, OpenedSession)
+    assert accept == Accept(handle=7, contact_ids=(ContactId("d"),))
+    over = [{"contact_id": "c", "at_ms": 5}, {"contact_id": "d", "at_ms": 9}]
+    asked = intents(revision=2, accepted_contact_ids=["d"], disconnects=over)
+    assert frames(driven.give(asked)) == [EndHint(handle=7, disconnected_at_ms=9)]
+    assert EndHint(handle=8, disconnected_at_ms=9) in frames(driven.give(Detached(), Attached(8, "r")))

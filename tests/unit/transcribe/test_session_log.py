@@ -25,6 +25,7 @@ from services.transcribe.journal import Journal, Write
 from services.transcribe.session_log import (
     FRESH_MS,
     MAX_IDLE_CLAIMS,
+    SERVED_MS,
     Conclude,
     Refuse,
     Serve,
@@ -98,6 +99,13 @@ def test_a_released_session_is_claimed_at_once_by_any_request() -> None:
 def test_a_writer_that_made_progress_just_now_is_left_alone() -> None:
     assert refusal(progress(age_ms=FRESH_MS - 1)) is Refusal.BUSY
     assert refusal(progress(age_ms=FRESH_MS - 1), writer=OTHER_REQUEST) is Refusal.ALREADY_SERVED
+
+
+def test_a_second_request_never_takes_a_live_session_over_however_long_it_hears_nothing() -> None:
+    for age_ms in (FRESH_MS, 5_000, 60_000, SERVED_MS - 1):
+        assert refusal(progress(age_ms=age_ms), writer=OTHER_REQUEST) is Refusal.ALREADY_SERVED
+        assert opened(progress(age_ms=age_ms)).cause is OpenCause.TAKEN_OVER
+    assert opened(progress(age_ms=SERVED_MS), writer=OTHER_REQUEST).cause is OpenCause.TAKEN_OVER
 
 
 def test_a_process_may_always_claim_its_own_session_again() -> None:

@@ -14,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.events import Event, TranscriptSegment
+from contracts.intents import ContactIntents
 from contracts.link import (
+    Accept,
     AudioChunk,
     ClosedSession,
     Credit,
     End,
+    EndHint,
     OpenedSession,
     Refused,
     Release,
@@ -54,11 +57,12 @@ from services.transcribe.inputs import (
     Detached,
     Found,
     Input,
+    IntentsRead,
     QueueAnswered,
 )
 from services.transcribe.instants import Instant
 from services.transcribe.session import Phase, Session
-from services.transcribe.session_log import FRESH_MS, Serve, Writer, decide_claim
+from services.transcribe.session_log import SERVED_MS, Serve, Writer, decide_claim
 
 STEP_S = 0.1
 STEP = 800
@@ -198,6 +202,10 @@ class Node:
         self.world = world
         self.session = session
         self.inputs: list[Input] = []
+        self.hints: list[Accept | EndHint] = []
+        self.sent: list[tuple[int, Samples]] = []
+        """Connection and samples of each frame of audio."""
+        self._read: ContactIntents | str | None = "not yet"
         self.closed: ClosedSession | Refused | None = None
         self.finished = False
         self.frozen = False
@@ -220,6 +228,7 @@ class Node:
         """One tick of the world."""
         if self.finished or self.frozen:
             return
+        self._read_intents()
         self._ingest()
         self._misfortune()
         while self.inputs:
@@ -227,6 +236,11 @@ class Node:
         deadline = self.session.deadline
         if deadline is not None and deadline <= self.world.now.s:
             self._perform(self.session.tick(self.world.now, self.world.dice.random()))
+
+    def _read_intents(self) -> None:
+        if self._read is not self.world.intents:
+            self._read = self.world.intents
+            self.inputs.append(IntentsRead(self.world.intents))
 
     def _ingest(self) -> None:
         """Reads on as far as the call has come and credit allows."""
@@ -295,6 +309,7 @@ class Node:
             case SendAudio(pcm=pcm) if ears and number == self._connection:
                 assert pcm, "an empty frame ends the stream"
                 stereo = np.frombuffer(pcm, np.int16).reshape(-1, 2)
+                self.sent.append((number, stereo))
                 for channel, ear in enumerate(ears):
                     self.inputs += [DeepgramMessage(number, text) for text in ear.feed(stereo[:, channel])]
             case SendText(text=text) if ears and number == self._connection and text == CLOSE_STREAM:
@@ -333,6 +348,8 @@ class Node:
                 self._said_end = False
             case ClosedSession() | Refused():
                 self.closed = frame
+            case Accept() | EndHint():
+                self.hints.append(frame)
             case _:
                 raise AssertionError(frame)
 
@@ -358,6 +375,7 @@ class World:
         self.bus: list[Event] = []
         self.nodes: list[Node] = []
         self.rewinds: list[int] = []
+        self.intents: ContactIntents | None = None
         self.time_s = 0.0
 
     @property
@@ -375,7 +393,7 @@ class World:
     def claim(self) -> Node | None:
         """Another process claims the session, however fresh its log is."""
         writer = Writer(f"process-{len(self.nodes)}", "m1")
-        stale_ms = self.records[-1].written_at_ms + FRESH_MS if self.log else self.now.epoch_ms
+        stale_ms = self.records[-1].written_at_ms + SERVED_MS if self.log else self.now.epoch_ms
         decision = decide_claim(SESSION, self.records, writer, stale_ms)
         if not isinstance(decision, Serve):
             return None
