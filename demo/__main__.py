@@ -1,68 +1,30 @@
-"""`make demo`: calls become words at a callback, on this machine alone."""
+"""`make demo`. An interruption ends everything that was started, whenever it comes."""
 
-import argparse
-import os
-import shutil
 import signal
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
-
-from demo.calls import plan
-from demo.run import Options, run
-from embedded.process import ProcessFailed
-from embedded.system import Deepgram
-from embedded.terraform import TerraformFailed
-from emulators.connect.audio import UnreadableAudio
-
-DEEPGRAM_API = "wss://api.deepgram.com/v1/listen"
-FOLDER = Path(".demo")
 INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 all went well, 1 a call was not wholly transcribed, 2 bad input, 130 interrupted."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("audio", type=Path, nargs="?", help="a call of your own: left customer, right agent")
-    parser.add_argument("--terraform", action="store_true", help="make queues, bus and table by Terraform")
-    chosen = parser.parse_args(arguments)
-    console = Console()
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
-    try:
-        options = Options(plan(chosen.audio), _fresh_folder(), _deepgram(), with_terraform=chosen.terraform)
-        return run(options, console)
-    except UnreadableAudio as error:
-        console.print(f"[bold red]{error}[/bold red]", highlight=False)
-        return 2
-    except (ProcessFailed, TerraformFailed) as error:
-        console.print(f"[bold red]{error}[/bold red]", highlight=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped; everything that was started has ended")
-        return INTERRUPTED
-
-
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """The first Ctrl-C ends the run; further ones must not interrupt the ending."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """The first Ctrl-C (or hang-up) ends the run; further ones must not interrupt the ending."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _deepgram() -> Deepgram | None:
-    key = os.environ.get("DEEPGRAM_API_KEY", "")
-    return Deepgram(os.environ.get("DEEPGRAM_API") or DEEPGRAM_API, key) if key else None
+def _run() -> int:
+    from demo.command import main  # noqa: PLC0415 -- importing takes a second, in which Ctrl-C may come
 
-
-def _fresh_folder() -> Path:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
-    return FOLDER
+    return main()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; everything that was started has ended\n")
+        sys.exit(INTERRUPTED)

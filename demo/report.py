@@ -13,6 +13,8 @@ from demo.latency import Hop, percentile
 from demo.score import Score, score, total
 from demo.screen import COLOURS, clock
 
+MAX_COMPLAINTS = 8
+"""Kinds of warnings of the services that are shown."""
 MAX_WORD_ERROR_RATE = 0.20
 """Above it, the embedded recogniser or the audio's way to it is broken."""
 
@@ -29,12 +31,22 @@ def faults(calls: Sequence[DemoCall], *, embedded_recogniser: bool) -> list[str]
     """What is wrong with a run, in sentences; empty when all is well."""
     found = [f"{call.name}: {call.outcome}" for call in calls if call.outcome != "completed"]
     scores = [scored for call in calls for scored in call_scores(call).values()]
-    if scores:
-        silent = [call.name for call in calls for c in Channel if not call.heard.transcript(c)]
-        found += [f"{name}: one side has no words" for name in silent]
+    for call in calls:
+        silent = [channel.speaker for channel in Channel if not call.heard.transcript(channel)]
+        if call.reference and silent:
+            found.append(f"{call.name}: no words of the {' and the '.join(silent)}")
     if scores and embedded_recogniser and total(scores).rate > MAX_WORD_ERROR_RATE:
         found.append(f"the word error rate is {total(scores).rate:.1%}, above {MAX_WORD_ERROR_RATE:.0%}")
     return found
+
+
+def print_faults(console: Console, found: Sequence[str], complaints: Sequence[str]) -> None:
+    """What is wrong, and what the services said about it."""
+    console.print()
+    for fault in found:
+        console.print(f"[bold red]not as it should be:[/bold red] {fault}", highlight=False, soft_wrap=True)
+    for complaint in complaints[-MAX_COMPLAINTS:]:
+        console.print(f"  [dim]logged:[/dim] {complaint}", highlight=False, soft_wrap=True)
 
 
 def print_words(console: Console, calls: Sequence[DemoCall], recogniser: str) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -29,8 +30,8 @@ from emulators.receiver.recorder import Recorder
 from emulators.receiver.server import ReceiverOptions, serve
 
 REFRESH_S = 0.125
-LAST_WORDS_S = 45
-"""After the last caller hung up: silence (3 s), the idle limit (10 s), the last words, and reserve."""
+LAST_WORDS_S = 90
+"""After the last caller hung up: a stream that stops in mid-word may go on for a minute, and reserve."""
 FILES = (
     ("call-N.txt", "what `connect-transcription transcript <contact>` prints of it"),
     ("callback.jsonl", "every request that the callback received"),
@@ -116,11 +117,13 @@ async def _play(options: Options, system: System, console: Console, surroundings
                 tasks.create_task(_show(console, calls)),
             ]
             callback = f"{surroundings.callback_url or receiver.url}/calls/{{contact-id}}"
-            await instance.play_all(
-                [planned.call(callback) for planned in options.planned], tell=follower.happened
+            playing = tasks.create_task(
+                instance.play_all(
+                    [planned.call(callback) for planned in options.planned], tell=follower.happened
+                )
             )
-            await _until_complete(calls, follower, system)
-            for task in watching:
+            await _until_settled(calls, playing, follower, system)
+            for task in (playing, *watching):
                 task.cancel()
     finally:
         follower.close()
@@ -135,11 +138,20 @@ async def _listen(recorder: Recorder, follower: Follower, console: Console) -> N
             _print_line(console, *final)
 
 
-async def _until_complete(calls: Sequence[DemoCall], follower: Follower, system: System) -> None:
-    """Waits for the last words of every call; a call that has none after `LAST_WORDS_S` is given up."""
-    deadline = time.monotonic() + LAST_WORDS_S
-    while not all(call.is_settled for call in calls) and time.monotonic() < deadline:
+async def _until_settled(
+    calls: Sequence[DemoCall], playing: asyncio.Task[Any], follower: Follower, system: System
+) -> None:
+    """Waits for the end of every call's transcript, at most `LAST_WORDS_S` after all were played.
+
+    Calls that fail are not played to their end: there is nothing to see.
+    """
+    deadline: float | None = None
+    while not all(call.is_settled for call in calls):
         system.check()
+        if playing.done() and deadline is None:
+            deadline = time.monotonic() + LAST_WORDS_S
+        if deadline is not None and time.monotonic() > deadline:
+            break
         follower.changed.clear()
         try:
             async with asyncio.timeout(1):
@@ -212,6 +224,6 @@ def _sum_up(console: Console, options: Options, calls: Sequence[DemoCall], hops:
     console.print()
     report.print_places(console, options.folder, FILES)
     faults = report.faults(calls, embedded_recogniser=options.deepgram is None)
-    for fault in faults:
-        console.print(f"[bold red]not as it should be:[/bold red] {fault}", highlight=False)
+    if faults:
+        report.print_faults(console, faults, observed.complaints(options.folder / "logs"))
     return 1 if faults else 0

@@ -1,5 +1,6 @@
 """The embedded AWS emulator, MiniStack: SQS, EventBridge, DynamoDB, Lambda and more in one process."""
 
+import os
 import socket
 import sys
 import urllib.request
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from localstack_client.session import Session  # pyright: ignore[reportMissingTypeStubs]  # ships none
 
+from embedded import localstack
 from embedded.process import Child, Children, Program
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
 REGION = "us-east-1"
+_APART = frozenset({"sqs", "events", "secretsmanager"})
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Whatever proxy the user has is not for servers on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class AwsEndpoint:
 
     host: str
     port: int
+    apart: "AwsEndpoint | None" = None
+    """Serves SQS, EventBridge and Secrets Manager in its place."""
 
     @property
     def url(self) -> str:
@@ -48,7 +55,17 @@ class AwsEndpoint:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "NO_PROXY": ",".join(filter(None, (os.environ.get("NO_PROXY"), self.host))),
+            "no_proxy": ",".join(filter(None, (os.environ.get("no_proxy"), self.host))),
+            **self._environment_apart,
         }
+
+    @property
+    def _environment_apart(self) -> dict[str, str]:
+        if self.apart is None:
+            return {}
+        services = ("SQS", "EVENTBRIDGE", "SECRETS_MANAGER")
+        return {f"AWS_ENDPOINT_URL_{service}": self.apart.url for service in services}
 
     @property
     def _session(self) -> Session:
@@ -80,18 +97,25 @@ class AwsEndpoint:
         return cast("LambdaClient", self._client("lambda"))
 
     def _client(self, service: str) -> object:
+        if self.apart is not None and service in _APART:
+            return self.apart._client(service)
         return cast("object", self._session.client(service))  # pyright: ignore[reportUnknownMemberType]  # untyped
 
 
 def start(children: Children) -> "StartingAws":
     """Starts the emulator among `children`; call `.wait()` before use."""
-    endpoint = AwsEndpoint("127.0.0.1", _free_port())
+    environment = localstack.chosen()
+    apart = AwsEndpoint("127.0.0.1", _free_port()) if environment else None
+    endpoint = AwsEndpoint("127.0.0.1", _free_port(), apart)
+    scratch = children.folder.absolute() / "aws"
+    scratch.mkdir(parents=True, exist_ok=True)
     program = Program(
         "aws",
         (str(Path(sys.executable).with_name("ministack")),),
-        {"BIND_HOST": endpoint.host, "GATEWAY_PORT": str(endpoint.port)},
+        {"BIND_HOST": endpoint.host, "GATEWAY_PORT": str(endpoint.port), "TMPDIR": str(scratch)},
     )
-    return StartingAws(endpoint, children.start(program))
+    beside = localstack.start(children, environment, apart.port) if environment and apart else None
+    return StartingAws(endpoint, children.start(program), beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +124,19 @@ class StartingAws:
 
     endpoint: AwsEndpoint
     child: Child
+    beside: Child | None = None
+    """LocalStack, where it was asked for."""
 
     def wait(self) -> AwsEndpoint:
         """The endpoint, once it answers."""
         self.child.wait_until(self._healthy)
+        if self.beside is not None and self.endpoint.apart is not None:
+            localstack.wait(self.beside, self.endpoint.apart.port)
         return self.endpoint
 
     def _healthy(self) -> bool | None:
         try:
-            with urllib.request.urlopen(f"{self.endpoint.url}/_ministack/health", timeout=1) as answer:  # noqa: S310 -- http
+            with _DIRECT.open(f"{self.endpoint.url}/_ministack/health", timeout=1) as answer:
                 return answer.status == 200 or None
         except OSError:
             return None

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -87,8 +88,9 @@ async def run(chosen: argparse.Namespace, tell: Callable[[Happening], None]) -> 
         ExceptionGroup: of `UplinkRefused` and `ConnectionError`: the KVS emulator is not there for a call.
     """
     calls = calls_of(chosen)
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or chosen.region
     async with contextlib.AsyncExitStack() as stack:
-        client = await stack.enter_async_context(lambda_client())
+        client = await stack.enter_async_context(lambda_client(region=region))
         events = chosen.contact_events and RuleTarget(client, chosen.contact_events)
         instance = await stack.enter_async_context(
             open_instance(

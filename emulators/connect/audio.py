@@ -72,7 +72,11 @@ def load(path: Path) -> bytes:
         exact = found.samplerate == SAMPLE_RATE_HZ
         samples = _read(path, "int16" if exact else "float32")
     except (OSError, soundfile.SoundFileError) as error:
-        raise UnreadableAudio(f"{path} cannot be read as audio: {error}") from error
+        if not path.is_file():
+            raise UnreadableAudio(f"there is no file {path}") from error
+        raise UnreadableAudio(
+            f"{path} is not audio of a kind that can be read: try WAV, FLAC or Ogg"
+        ) from error
     if not exact:
         samples = to_int16(resample(samples, found.samplerate))
     if samples.shape[1] == 1:

@@ -46,6 +46,11 @@ class Recorder:
         self._more = asyncio.Event()
 
     @property
+    def count(self) -> int:
+        """Of all that was ever received."""
+        return self._last
+
+    @property
     def received(self) -> tuple[Received, ...]:
         """All that is kept, oldest first."""
         return tuple(self._kept)

@@ -46,6 +46,7 @@ async def serve(options: ReceiverOptions) -> AsyncGenerator[Receiver]:
     app.add_routes(
         [
             web.get("/_emulator/requests", admin.requests),
+            web.get("/_emulator/count", admin.count),
             web.delete("/_emulator/requests", admin.forget),
             web.post("/_emulator/faults", admin.arm),
             web.delete("/_emulator/faults", admin.clear),
@@ -152,6 +153,9 @@ class _Admin:
                 "next": found[-1].number if found else since,
             }
         )
+
+    async def count(self, _: web.Request) -> web.Response:
+        return web.json_response({"count": self._recorder.count})
 
     async def forget(self, _: web.Request) -> web.Response:
         self._recorder.clear()

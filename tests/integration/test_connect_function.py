@@ -168,7 +168,7 @@ async def test_the_command_line_says_what_is_wrong(aws: AwsEndpoint, kvs: Runnin
     wrong = ("--audio", str(tmp_path / "call.wav"), "--kvs", kvs.base_url, "--function", "greet")
     status, _, errors = await command(aws, *wrong)
     assert status == 2
-    assert "cannot be read as audio" in errors
+    assert "is not audio of a kind" in errors
     soundfile.write(str(tmp_path / "call.wav"), np.zeros((4_000, 2), np.int16), 8_000)
     nowhere = ("--audio", str(tmp_path / "call.wav"), "--kvs", "http://127.0.0.1:9", "--function", "greet")
     status, _, errors = await command(aws, *nowhere)

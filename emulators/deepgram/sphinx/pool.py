@@ -122,7 +122,19 @@ class SphinxEars:
                 self._group.create_task(worker.read_answers())
 
     async def open(self, listening: Listening) -> Ear:
-        """Listen to a channel in the worker with the fewest."""
+        """Listen to a channel in the worker with the fewest.
+
+        Raises:
+            EarLostError: one worker after the other has died.
+        """
+        for _ in range(self._count):
+            try:
+                return await self._open(listening)
+            except EarLostError:
+                continue  # it had died, and nobody had noticed
+        return await self._open(listening)
+
+    async def _open(self, listening: Listening) -> Ear:
         await self.start()
         worker = min(self._workers, key=lambda one: one.lanes)
         lane = next(self._lane_numbers)

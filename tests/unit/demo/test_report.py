@@ -45,7 +45,7 @@ def test_a_failed_call_is_a_fault_with_its_reason() -> None:
 
 
 def test_a_silent_side_is_a_fault() -> None:
-    assert "call 1: one side has no words" in faults(call("completed", "my name is john", ""))
+    assert "call 1: no words of the agent" in faults(call("completed", "my name is john", ""))
 
 
 def test_too_many_wrong_words_are_a_fault_of_the_embedded_recogniser_only() -> None:
