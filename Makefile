@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock clean setup terraform-check \
+.PHONY: help demo test fuzz soak bench-ingest check format docs lock clean setup terraform-check \
         package images images-check compose-check push \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
@@ -21,6 +21,15 @@ demo: setup  ## play two sample calls and watch them become words (own audio: AU
 
 test: setup  ## run every test: unit, integration, system (some of them: ARGS="-k timeline")
 	@$(python) -m pytest $(ARGS)
+
+fuzz: setup  ## run mutated Connect streams through ingest (FUZZ_INPUTS=200000)
+	@$(python) -m tests.integration.ingest.fuzzing $${FUZZ_INPUTS:-200000}
+
+soak: setup  ## run calls of three hours through ingest
+	@SOAK_HOURS=3 $(python) -m pytest -q tests/integration/ingest/test_long_calls.py
+
+bench-ingest: setup  ## measure what a call costs in ingest (the table in docs/performance.md)
+	@$(python) -m benchmarks.bench_ingest
 
 check: check-format check-lint check-types check-imports check-docs check-locks check-repository  ## run what CI checks beside the tests
 

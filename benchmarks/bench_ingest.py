@@ -17,9 +17,8 @@ def main() -> None:
     load = os.getloadavg()[0]
     stages = {sessions: _json("ingest_stages", sessions) for sessions in SESSIONS}
     print(f"{os.cpu_count()} cores, load {load:.1f} before the runs")
-    print(
-        "\n| microseconds of CPU per second of a call | " + " | ".join(f"{n} calls" for n in SESSIONS) + " |"
-    )
+    calls = " | ".join(f"{n} calls" for n in SESSIONS)
+    print(f"\n| microseconds of CPU per second of a call | {calls} |")
     print("|---|" + "---|" * len(SESSIONS))
     for stage in stages[1]:
         print(f"| {stage} | " + " | ".join(f"{stages[n][stage]:.0f}" for n in SESSIONS) + " |", flush=True)

@@ -8,6 +8,7 @@ from embedded.aws import REGION, AwsEndpoint, embedded_aws
 from embedded.resources import Resources
 from emulators.kvs.options import KvsOptions
 from emulators.kvs.server import RunningKvs, serve
+from tests.integration.ingest.surroundings import Surroundings
 from tests.integration.ingest.transcribe_peer import TranscribePeer, transcribe_peer
 
 
@@ -26,9 +27,10 @@ def stack(aws: AwsEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 @pytest.fixture
-async def kvs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningKvs]:
-    """The emulator with short times, and the environment that leads an SDK to it."""
-    async with serve(KvsOptions(idle_s=0.3, reuse_after_s=0, region=REGION)) as running:
+async def kvs(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[RunningKvs]:
+    """The emulator with short times, or those of a parameter, and the environment that leads an SDK to it."""
+    options: KvsOptions = getattr(request, "param", KvsOptions(idle_s=0.3, reuse_after_s=0, region=REGION))
+    async with serve(options) as running:
         monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS_VIDEO", running.base_url)
         monkeypatch.setenv("AWS_REGION", REGION)
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -42,3 +44,9 @@ async def kvs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningKvs]:
 async def peer() -> AsyncIterator[TranscribePeer]:
     async with transcribe_peer() as running:
         yield running
+
+
+@pytest.fixture
+def around(aws: AwsEndpoint, stack: Resources, kvs: RunningKvs, peer: TranscribePeer) -> Surroundings:
+    assert kvs.port
+    return Surroundings(aws, stack, peer)

@@ -1,7 +1,7 @@
 """Mutated streams through scanner, gate, PyAV and timeline: no crash, no hang, no growth, no nonsense.
 
 `python -m tests.integration.ingest.fuzzing INPUTS [FIRST]`: each input is made from its number alone, so that
-one that fails can be run again. Batches run in processes of their own, since a fault in FFmpeg ends a process.
+one that fails can be run again. Batches have processes of their own, since a fault in FFmpeg ends a process.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ HANG_S = 10.0
 MAX_GROWTH_BYTES = 24 << 20
 """Of a batch, after its first tenth."""
 BATCH = 20_000
+MODULE = "tests.integration.ingest.fuzzing"
 MAGIC = tuple(
     bytes.fromhex(text)
     for text in (
@@ -175,14 +176,7 @@ def main(inputs: int, first: int) -> int:
     begun = time.monotonic()
     for start in range(first, first + inputs, BATCH):
         count = min(BATCH, first + inputs - start)
-        command = [
-            sys.executable,
-            "-m",
-            "tests.integration.ingest.fuzzing",
-            "--batch",
-            str(start),
-            str(count),
-        ]
+        command = [sys.executable, "-m", MODULE, "--batch", str(start), str(count)]
         done = subprocess.run(command, check=False, timeout=3_600)
         if done.returncode:
             print(f"failed with {done.returncode} in inputs {start} to {start + count - 1}")
@@ -194,10 +188,8 @@ def main(inputs: int, first: int) -> int:
 if __name__ == "__main__":
     faulthandler.enable()
     if sys.argv[1] == "--batch":
-        grown = batch(int(sys.argv[2]), int(sys.argv[3]))
-        print(
-            f"inputs {sys.argv[2]} to {int(sys.argv[2]) + int(sys.argv[3]) - 1}: {grown / 1e6:+.1f} MB",
-            flush=True,
-        )
+        start, count = int(sys.argv[2]), int(sys.argv[3])
+        grown = batch(start, count)
+        print(f"inputs {start} to {start + count - 1}: {grown / 1e6:+.1f} MB", flush=True)
     else:
         sys.exit(main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))

@@ -5,7 +5,7 @@ import secrets
 
 from tests.integration.ingest.fuzzing import batch, mutated
 
-SAMPLE = 400
+SAMPLE = 1_500
 
 
 def test_an_input_is_made_from_its_number_alone() -> None:

@@ -7,12 +7,7 @@ import os
 import signal
 import sys
 import tracemalloc
-from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import Any
-
-import pytest
-from pydantic import SecretStr
 
 from contracts.audio import CHANNELS, samples_of_ms
 from contracts.link import (
@@ -29,113 +24,23 @@ from contracts.link import (
     Rewind,
     Started,
 )
-from contracts.queue import SessionRequestMessage
-from embedded.aws import AwsEndpoint
-from embedded.resources import Resources
-from emulators.connect.uplink import Uplink
 from emulators.kvs.faults import Fault
 from emulators.kvs.fragments import Block
 from emulators.kvs.server import RunningKvs
-from services.ingest.adapters.kinesis_video import KinesisVideo
-from services.ingest.adapters.link import tls_context
-from services.ingest.adapters.links import TranscribeLinks
-from services.ingest.adapters.request_queue import RequestQueue
-from services.ingest.adapters.shared_media import SharedMedia
-from services.ingest.service import Ingest
-from services.ingest.settings import Endpoint, Settings
+from services.ingest.settings import Endpoint
+from tests.integration.ingest.surroundings import CONTACT, Surroundings
 from tests.integration.ingest.transcribe_peer import (
     EVERYTHING,
     SECRET,
     WAIT_S,
-    Heard,
-    TranscribePeer,
     transcribe_peer,
 )
 from tests.integration.kvs_client import START_MS, blocks, contact
 from tests.unit.ingest.stereo import expected_stereo
 
-CONTACT = "contact-1"
-
 
 def stereo(sent: list[Block]) -> bytes:
     return expected_stereo([(block.lane, block.at_ms, block.pcm) for block in sent], START_MS)  # pyright: ignore[reportArgumentType]  # a Lane is 0 or 1, as a Channel
-
-
-class Surroundings:
-    """What an ingest process lives among."""
-
-    def __init__(self, aws: AwsEndpoint, stack: Resources, peer: TranscribePeer) -> None:
-        self.aws = aws
-        self.stack = stack
-        self.peer = peer
-
-    def settings(self, **changes: Any) -> Settings:
-        defaults: dict[str, Any] = {
-            "session_requests_queue_url": self.stack.session_requests_url,
-            "transcribe_endpoints": (Endpoint("127.0.0.1", self.peer.port),),
-            "link_secret": SecretStr(SECRET),
-            "idle_silent_s": 1.5,
-            "idle_s": 1.5,
-            "transfer_grace_s": 0.1,
-        }
-        return Settings(**(defaults | changes))
-
-    @contextlib.asynccontextmanager
-    async def ingest(self, limits: Any = None, **changes: Any) -> AsyncGenerator[asyncio.Event]:
-        """A running ingest; it stops with the context, or when the event is set."""
-        settings = self.settings(**changes)
-        limits = replace(settings.limits, **(limits or {}))
-        stop = asyncio.Event()
-        streams = KinesisVideo(read_timeout_s=5, max_bodies=10)
-        async with streams, RequestQueue(settings.session_requests_queue_url, 1) as queue:
-            links = TranscribeLinks(
-                settings.transcribe_endpoints, tls_context(settings.link_secret), "ingest-test"
-            )
-            async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-                tasks.create_task(Ingest(settings, SharedMedia(streams), queue, links, limits).run(stop))
-                yield stop
-                stop.set()
-
-    def ask(self, uplink: Uplink | None = None, **changes: Any) -> None:
-        """Puts a request on the queue, as the bus does."""
-        media = {
-            "stream_arn": uplink.opened.stream_arn
-            if uplink
-            else "arn:aws:kinesisvideo:eu-west-2:1:stream/no/1",
-            "start_fragment_number": uplink.opened.start_fragment_number if uplink else "1",
-            "start_timestamp_ms": START_MS,
-        }
-        detail = {
-            "event_id": "s.requested",
-            "session_id": "session-1",
-            "contact_id": CONTACT,
-            "occurred_at": "2026-01-01T00:00:00Z",
-            "media": media,
-        } | changes
-        envelope = {"detail-type": "Session Requested", "detail": detail}
-        SessionRequestMessage.model_validate(envelope)
-        self.aws.sqs().send_message(
-            QueueUrl=self.stack.session_requests_url, MessageBody=json.dumps(envelope)
-        )
-
-    def waiting(self) -> tuple[int, int]:
-        """Requests that can be received now, and those that are invisible."""
-        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer: Any = self.aws.sqs().get_queue_attributes(
-            QueueUrl=self.stack.session_requests_url, AttributeNames=names
-        )["Attributes"]
-        return int(answer[names[0]]), int(answer[names[1]])
-
-    async def ended(self, number: int = 0) -> Heard:
-        """The session, when its end was heard."""
-        await self.peer.until(lambda: len(self.peer.sessions) > number and self.peer.sessions[number].of(End))
-        return self.peer.sessions[number]
-
-
-@pytest.fixture
-def around(aws: AwsEndpoint, stack: Resources, kvs: RunningKvs, peer: TranscribePeer) -> Surroundings:
-    assert kvs.port
-    return Surroundings(aws, stack, peer)
 
 
 async def test_a_call_arrives_whole_and_its_request_is_deleted(around: Surroundings, kvs: RunningKvs) -> None:

@@ -74,6 +74,8 @@ class TranscribePeer:
         self.connections: list[ServerConnection] = []
         self.messages = 0
         """Websocket messages that held audio."""
+        self.hear: Callable[[Heard, AudioChunk], None] = lambda heard, chunk: heard.frames.append(chunk)
+        """What becomes of audio; it is kept, unless told otherwise."""
         self._changed = asyncio.Condition()
 
     def claim(self, frame: Open) -> list[FromTranscribe]:
@@ -108,7 +110,7 @@ class TranscribePeer:
                 if isinstance(message, bytes):
                     self.messages += 1
                     for chunk in decode_audio(message):
-                        heard[chunk.handle].frames.append(chunk)
+                        self.hear(heard[chunk.handle], chunk)
                 else:
                     await self._control(connection, heard, FROM_INGEST.validate_json(message))
                 async with self._changed:
