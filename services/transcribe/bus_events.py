@@ -3,6 +3,7 @@
 The event's id is that of its record, so that an announcement that has to be made twice carries the same id.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
@@ -182,18 +183,22 @@ def _from_deepgram(message: str) -> dict[str, object]:
         return {"deepgram": verbatim}
     words = first.get("words")
     return {
-        "confidence": first.get("confidence"),
-        "words": [_word(word) for word in words if isinstance(word, dict)] if isinstance(words, list) else [],
+        "confidence": _number(first.get("confidence")),
+        "words": list(_words(words)) if isinstance(words, list) else [],
         "deepgram": verbatim,
     }
 
 
-def _word(word: dict[str, JsonValue]) -> Word:
-    return Word.model_validate(
-        {
-            "text": word.get("punctuated_word", word.get("word", "")),
-            "start_s": word["start"],
-            "end_s": word["end"],
-            "confidence": word.get("confidence"),
-        }
-    )
+def _words(words: Sequence[JsonValue]) -> Iterator[Word]:
+    """The words that have a place in time; a shape that we do not know is left to `deepgram`."""
+    for word in words:
+        if not isinstance(word, dict):
+            continue
+        start_s, end_s = _number(word.get("start")), _number(word.get("end"))
+        if start_s is not None and end_s is not None:
+            text = str(word.get("punctuated_word", word.get("word", "")))
+            yield Word(text=text, start_s=start_s, end_s=end_s, confidence=_number(word.get("confidence")))
+
+
+def _number(value: JsonValue) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -2,8 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _usable_key(key: SecretStr) -> SecretStr:
+    """Without the line end that a file or a console may have left; what no header can hold is refused."""
+    stripped = key.get_secret_value().strip()
+    if not stripped or not stripped.isascii() or not stripped.isprintable():
+        raise ValueError("the key is empty, or has characters that no HTTP header can hold")
+    return SecretStr(stripped)
 
 
 class Settings(BaseSettings):
@@ -27,7 +35,7 @@ class Settings(BaseSettings):
     """Port for them; 0 takes a free one, which the log line `transcribe.ready` names."""
     deepgram_api: str = "wss://api.deepgram.com/v1/listen"
     """Deepgram's endpoint: another region (api.eu.deepgram.com) or a self-hosted one (ws://host:8080/v1/listen)."""
-    deepgram_api_key: SecretStr
+    deepgram_api_key: Annotated[SecretStr, AfterValidator(_usable_key)]
     """Key with the scope usage:write."""
     max_sessions: Annotated[int, Field(ge=1)] = 400
     """Sessions that this process takes; about 1 ms of CPU per second and session."""

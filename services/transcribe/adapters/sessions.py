@@ -141,8 +141,18 @@ class Sessions:
             self._given_up.discard((link, frame.handle))
             self._refuse(link, frame, claimed)
         else:
-            self._begin(link, frame, claimed)
+            self._begin_safely(link, frame, claimed)
         self._note_quiet()
+
+    def _begin_safely(self, link: Link, frame: Open, claimed: Claimed) -> None:
+        """A session whose log cannot be gone on with must not take the others with it."""
+        try:
+            self._begin(link, frame, claimed)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is logged; claims in vain are counted
+            logger(session_id=frame.request.session_id).error("transcribe.session_broke", exc_info=error)
+            self._refuse(
+                link, frame, Refuse(Refusal.BUSY, "the session cannot be gone on with", BUSY_RETRY_S)
+            )
 
     def _begin(self, link: Link, frame: Open, claimed: Claimed) -> None:
         session = Session(

@@ -106,7 +106,16 @@ def test_other_records_are_nobodys_business() -> None:
     assert of(AnnouncedRecord(session_id=SESSION, n=8, written_at_ms=MS, state=state())) is None
 
 
-@pytest.mark.parametrize("message", ["{}", '{"channel": 1}', '{"channel": {"alternatives": [{"words": 3}]}}'])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{}",
+        '{"channel": 1}',
+        '{"channel": {"alternatives": [{"words": 3}]}}',
+        '{"channel": {"alternatives": [{"confidence": "high", "words": [{"word": "no times"}, 7]}]}}',
+        '{"channel": {"alternatives": [{"words": [{"word": "hi", "start": "0", "end": true}]}]}}',
+    ],
+)
 def test_a_message_of_unknown_shape_is_passed_on_without_words(message: str) -> None:
     event = of(final(4, message))
     assert isinstance(event, TranscriptSegment)
