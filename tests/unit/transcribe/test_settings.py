@@ -19,7 +19,7 @@ def test_a_key_loses_the_line_end_that_a_file_left(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("key", ["", " \n", "a\nb", "schlüssel"])
 def test_a_key_that_no_header_can_hold_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    with pytest.raises(ValidationError, match="DEEPGRAM_API_KEY|deepgram_api_key"):
+    with pytest.raises(ValidationError, match=r"deepgram_api_key"):
         settings(monkeypatch, key)
 
 
