@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz soak bench-ingest check format docs lock clean setup terraform-check \
+.PHONY: help demo test fuzz soak bench-ingest bench-delivery check format docs lock clean setup terraform-check \
         package images images-check compose-check push \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
@@ -30,6 +30,9 @@ soak: setup  ## run calls of three hours through ingest
 
 bench-ingest: setup  ## measure what a call costs in ingest (the table in docs/performance.md)
 	@$(python) -m benchmarks.bench_ingest
+
+bench-delivery: setup  ## measure what a message costs in delivery (the table in docs/performance.md; RUNS=3)
+	@$(python) -m benchmarks.delivery $${RUNS:-3}
 
 check: check-format check-lint check-types check-imports check-docs check-locks check-repository  ## run what CI checks beside the tests
 

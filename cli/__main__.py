@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     transcript.add_argument("id", help="a contact id or a session id")
     transcript.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
     _add_table(transcript)
-    transcript.set_defaults(run=lambda options: _transcript(options.id, options.format, options.table))
+    transcript.set_defaults(run=_transcript)
     _add_deliveries(
         commands.add_parser(
             "deliveries",
@@ -144,8 +144,9 @@ def _store(table: str | None) -> SessionStore:
     return SessionStore.connect(table)
 
 
-def _transcript(contact_or_session: str, form: str, table: str | None) -> str:
-    conversations = _find(_store(table), contact_or_session)
+def _transcript(options: argparse.Namespace) -> str:
+    form: str = options.format
+    conversations = _find(_store(options.table), options.id)
     if form == "json":
         return as_json(conversations)
     if form == "text":

@@ -176,7 +176,9 @@ class SessionLane:
             self._last_status = parked.last_status
 
     def park(self, *, is_parked: bool) -> None:
-        """From now on messages are left to the log, or are not any more."""
+        """From now on messages are left to the log, or are not any more: then all of them were delivered."""
+        if self._is_parked and not is_parked:
+            self._failing_since_ms, self._last_status, self._was_refused = None, None, False
         self._is_parked = is_parked
 
     @property
@@ -231,7 +233,7 @@ class SessionLane:
     def finish_replay(self, mark: Place, *, is_parked: bool) -> HeldReplay:
         """The first message was a replay request, and it was served; says how far."""
         self._mark = max(self._mark, mark)
-        self._is_parked = is_parked
+        self.park(is_parked=is_parked)
         replay = self._held.popleft()
         assert isinstance(replay, HeldReplay)  # noqa: S101 -- `next` said so
         self._attempt, self._retry_at_ms = 1, 0

@@ -225,6 +225,19 @@ def test_what_follows_a_parked_session_is_left_to_the_log_until_it_is_replayed()
     assert run(made, []) == ["post 3.1 #1", "post 4.0 #1"]
 
 
+def test_a_session_that_caught_up_has_all_the_time_again() -> None:
+    made = lane(held(1))
+    made.conclude(DOWN, 0.5, 0)
+    made.park(is_parked=True)
+    made.next(0)
+    made.take(HeldReplay(REQUEST, "receipt"))
+    made.finish_replay((1, 0), is_parked=False)
+    made.take(held(2))
+    assert made.failing_since_ms is None
+    assert made.next(10**9) == Post(held(2), 1)
+    assert made.conclude(DOWN, 0.5, 10**9) == (held(2), RetryAfter(0.5))
+
+
 def test_a_replay_that_did_not_come_to_the_end_leaves_the_rest_to_the_next() -> None:
     made = lane()
     for each in (HeldReplay(REQUEST, "receipt"), held(4), held(5)):
