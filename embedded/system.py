@@ -114,6 +114,13 @@ def _deploy_trigger(endpoint: aws.AwsEndpoint, environment: dict[str, str], chos
     package = trigger_function.build_zip(ROOT)
     client = endpoint.functions()
     trigger_function.create(client, trigger_function.NAME, package, settings)
+    trigger_function.create(
+        client,
+        trigger_function.CONTACT_EVENTS_NAME,
+        package,
+        settings,
+        trigger_function.CONTACT_EVENTS_HANDLER,
+    )
     trigger_function.warm(client, trigger_function.NAME, WARM_TRIGGERS)
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from types_boto3_lambda.client import LambdaClient
 
 NAME = "connect-transcription-trigger"
+CONTACT_EVENTS_NAME = "connect-transcription-contact-events"
+"""The same code, as the target of a rule for Connect's contact events."""
 HANDLER = "services.trigger.handler.handler"
+CONTACT_EVENTS_HANDLER = "services.trigger.handler.contact_event"
 TIMEOUT_S = 8
 """Connect waits no longer (Amazon Connect: "Invoke AWS Lambda functions")."""
 CONCURRENCY = 4
@@ -41,7 +44,9 @@ def build_zip(root: Path) -> bytes:
     return buffer.getvalue()
 
 
-def create(client: "LambdaClient", name: str, code: bytes, environment: Mapping[str, str]) -> str:
+def create(
+    client: "LambdaClient", name: str, code: bytes, environment: Mapping[str, str], handler: str = HANDLER
+) -> str:
     """Makes the function and returns its ARN; it can be invoked from then on, the first time slowly.
 
     Args:
@@ -49,11 +54,12 @@ def create(client: "LambdaClient", name: str, code: bytes, environment: Mapping[
         name: Name of the function.
         code: The archive.
         environment: The trigger's settings and `AWS_ENDPOINT_URL`; credentials and region are the runtime's.
+        handler: The one for contact flows, or the one for contact events.
     """
     created = client.create_function(
         FunctionName=name,
         Runtime="python3.13",
-        Handler=HANDLER,
+        Handler=handler,
         Role="arn:aws:iam::000000000000:role/trigger",
         Code={"ZipFile": code},
         Environment={"Variables": dict(environment)},

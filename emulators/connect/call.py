@@ -1,12 +1,14 @@
 """A call to be played, and what is told of it."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emulators.connect.audio import AudioSource
 from emulators.connect.blocks import Cut
 from emulators.connect.event import Answer, Mistake
+from emulators.connect.flow import Flow
+from emulators.connect.flow_player import Caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,12 @@ class Call:
     """Parameters of the Lambda block, such as `action`."""
     loops: int = 0
     """How often the flow invokes the function again after the first time (the load-test flow)."""
+    flows: Sequence[Flow] = ()
+    """Contact flows to run, one after another, in place of a lone Lambda block; the last ones' end is not the
+    call's, which goes on until its audio is over."""
+    between_flows_s: float = 0.0
+    """What the caller and the agent talk between two flows, and before the first one."""
+    caller: Caller = field(default_factory=Caller)
     mistake: Mistake | None = None
     contact_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     previous_contact_id: str | None = None

@@ -5,6 +5,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -20,6 +21,7 @@ from emulators.connect.event import (
     contact_flow_event,
     disconnected_event,
 )
+from emulators.connect.flow_player import Heard, play_flow
 from emulators.connect.functions import ContactEvents, Function
 from emulators.connect.uplink import Uplink, open_uplink
 from emulators.kvs.fragments import SAMPLES_PER_MS, Block
@@ -138,12 +140,31 @@ class Instance:
         self, call: Call, contact: Contact, started: Started, tell: Callable[[Happening], None]
     ) -> tuple[Answer, ...]:
         stream = MediaStream(started.stream_arn, started.start_at_ms, started.start_fragment_number)
+        if call.flows:
+            return await self._flows(call, contact, stream, tell)
         answers: list[Answer] = []
         for _ in range(1 + call.loops):
             answer = await self.invoke(contact, stream, call.parameters, call.mistake)
             tell(Answered(call.contact_id, answer))
             answers.append(answer)
         return tuple(answers)
+
+    async def _flows(
+        self, call: Call, contact: Contact, stream: MediaStream, tell: Callable[[Happening], None]
+    ) -> tuple[Answer, ...]:
+        async def invoke(
+            attributes: Mapping[str, str], parameters: Mapping[str, str], streaming: bool
+        ) -> Answer:
+            mistake = call.mistake if streaming else Mistake.NO_MEDIA_STREAMS
+            answer = await self.invoke(replace(contact, attributes=attributes), stream, parameters, mistake)
+            tell(Answered(call.contact_id, answer))
+            return answer
+
+        heard = Heard(dict(call.attributes))
+        for flow in call.flows:
+            await asyncio.sleep(call.between_flows_s)
+            await play_flow(flow, heard, invoke, call.caller)
+        return tuple(heard.answers)
 
     async def _disconnected(self, contact: Contact) -> None:
         if self._contact_events is not None:
