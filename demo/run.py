@@ -24,7 +24,7 @@ from demo.screen import Screen, spoken
 from embedded import resources, terraform, trigger_function
 from embedded.aws import REGION
 from embedded.system import Configuration, Deepgram, System, running
-from emulators.connect.functions import lambda_function
+from emulators.connect.functions import LambdaFunction, RuleTarget, lambda_client
 from emulators.connect.instance import open_instance
 from emulators.receiver.recorder import Recorder
 from emulators.receiver.server import ReceiverOptions, serve
@@ -107,8 +107,12 @@ async def _play(options: Options, system: System, console: Console, surroundings
     try:
         async with (
             serve(surroundings.receiver) as receiver,
-            lambda_function(trigger_function.NAME, endpoint_url=functions_url, region=REGION) as function,
-            open_instance(kvs_url=system.kvs_url, function=function) as instance,
+            lambda_client(endpoint_url=functions_url, region=REGION) as functions,
+            open_instance(
+                kvs_url=system.kvs_url,
+                function=LambdaFunction(functions, trigger_function.NAME),
+                contact_events=RuleTarget(functions, trigger_function.CONTACT_EVENTS_NAME),
+            ) as instance,
             asyncio.TaskGroup() as tasks,
         ):
             watching = [
