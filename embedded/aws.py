@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import botocore.session
 from localstack_client.session import Session  # pyright: ignore[reportMissingTypeStubs]  # ships none
 
 from embedded import localstack
@@ -98,7 +99,14 @@ class AwsEndpoint:
 
     def _client(self, service: str) -> object:
         if self.apart is not None and service in _APART:
-            return self.apart._client(service)
+            # Not by localstack-client: for it, AWS_ENDPOINT_URL serves everything.
+            return botocore.session.get_session().create_client(
+                service,
+                endpoint_url=self.apart.url,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106 -- the emulator accepts any
+            )
         return cast("object", self._session.client(service))  # pyright: ignore[reportUnknownMemberType]  # untyped
 
 

@@ -27,7 +27,7 @@ locals {
     regex("^wss?://[^/]+:([0-9]+)/", var.deepgram_api)[0],
     startswith(var.deepgram_api, "wss:") ? 443 : 80,
   ))
-  function_arn = "arn:${local.stack.partition}:lambda:${var.region}:${local.stack.account_id}:function:${var.prefix}-trigger"
+  function_arn = "arn:${local.stack.partition}:lambda:${var.region}:${local.stack.account_id}:function:${var.prefix}-contact-events"
   instance_arn = var.connect_instance_id == null ? null : "arn:${local.stack.partition}:connect:${var.region}:${local.stack.account_id}:instance/${var.connect_instance_id}"
 
   capacity = {
@@ -168,7 +168,6 @@ module "trigger" {
   log_retention_days   = var.log_retention_days
   retention_days       = var.retention_days
   connect_instance_id  = var.connect_instance_id
-  contact_events       = true
   bus                  = module.events.bus
   table                = module.sessions
 

@@ -232,9 +232,9 @@ variable "stream_key_arns" {
 }
 
 variable "contact_events" {
-  description = "Whether the rule for Connect's contact events on the default bus is enabled. The rule is made in any case; enable it with a trigger that serves these events."
+  description = "Whether the rule for Connect's contact events on the default bus is enabled: ends of calls are known at once, transfers are followed."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 

@@ -14,7 +14,7 @@ variables {
   consumer_accounts = ["444455556666"]
   contact_events = {
     enabled      = true
-    function_arn = "arn:aws:lambda:eu-west-2:111122223333:function:calls-trigger"
+    function_arn = "arn:aws:lambda:eu-west-2:111122223333:function:calls-contact-events"
     instance_arn = "arn:aws:connect:eu-west-2:111122223333:instance/11111111-2222-3333-4444-555555555555"
   }
 }

@@ -19,7 +19,7 @@ deepgram_cidrs    = ["10.20.0.0/16"]
 callback_cidrs    = ["10.21.0.0/16"]
 retention_days    = 7
 archive_days      = 30
-contact_events    = true
+contact_events    = false
 consumer_accounts = ["444455556666"]
 alarm_topic_arn   = "arn:aws:sns:eu-west-2:111122223333:on-call"
 

@@ -140,7 +140,6 @@ run "the_trigger" {
     retention_days      = 30
     log_level           = "INFO"
     log_retention_days  = 30
-    contact_events      = true
     network             = null
     connect_instance_id = "11111111-2222-3333-4444-555555555555"
     bus                 = { name = "calls", arn = "arn:aws:events:eu-west-2:111122223333:event-bus/calls" }
@@ -158,8 +157,8 @@ run "the_trigger" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.timeout == 8
-    error_message = "A flow waits 8 s."
+    condition     = aws_lambda_function.this["trigger"].timeout == 8 && aws_lambda_function.this["contact-events"].image_config[0].command == tolist(["services.trigger.handler.contact_event"])
+    error_message = "A flow waits 8 s; the same image hears contact events."
   }
 
   assert {

@@ -28,13 +28,15 @@ module "task" {
     CALLBACK_ALLOWED_NETWORKS = join(" ", var.callback_allowed_networks)
     LOG_LEVEL                 = var.task.log_level
     AWS_REGION                = var.stack.region
-  })
-  secrets = { for name, arn in { SIGNING_SECRETS = var.signing_secrets_arn } : name => arn if var.sign }
+    },
+    # Read again and again, so that a rotation needs no restart.
+    { for name, arn in { CREDENTIALS_SECRET_ID = var.signing_secrets_arn } : name => arn if var.sign },
+  )
 
-  statements = [
+  statements = concat([
     {
       sid       = "Transcripts"
-      actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"]
+      actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage"]
       resources = [var.queues["transcripts"].arn]
     },
     {
@@ -44,7 +46,7 @@ module "task" {
     },
     {
       sid       = "Marks"
-      actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+      actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
       resources = [var.table.arn]
     },
     {
@@ -52,7 +54,13 @@ module "task" {
       actions   = ["events:PutEvents"]
       resources = [var.bus.arn]
     },
-  ]
+    ], [
+    for arn in [var.signing_secrets_arn] : {
+      sid       = "SigningSecrets"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [arn]
+    } if var.sign
+  ])
 
   scaling = {
     min              = var.task.min

@@ -46,7 +46,7 @@ module "task" {
   statements = [
     {
       sid       = "Log"
-      actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]
+      actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"]
       resources = [var.table.arn]
     },
     {

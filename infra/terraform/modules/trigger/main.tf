@@ -1,10 +1,25 @@
-# The Lambda function that contact flows invoke: a zip by default, or an image.
+# The Lambda function that contact flows invoke, and the same code with another handler, which hears Connect's
+# contact events. A zip by default, or an image.
 
 locals {
-  name       = "${var.stack.prefix}-trigger"
-  log_group  = "/aws/lambda/${local.name}"
+  name      = "${var.stack.prefix}-trigger"
+  log_group = "/aws/lambda/${local.name}"
+  functions = {
+    trigger = {
+      handler     = "services.trigger.handler.handler"
+      timeout_s   = 8 # a flow waits no longer
+      concurrency = var.reserved_concurrency
+      description = "Invoked by contact flows: starts the transcription of a call"
+    }
+    contact-events = {
+      handler     = "services.trigger.handler.contact_event"
+      timeout_s   = 15
+      concurrency = -1
+      description = "Hears from Connect's contact events that calls end or are transferred"
+    }
+  }
   region_arn = "${var.stack.region}:${var.stack.account_id}"
-  arn        = "arn:${var.stack.partition}:lambda:${local.region_arn}:function:${local.name}"
+  arns       = { for key in keys(local.functions) : key => "arn:${var.stack.partition}:lambda:${local.region_arn}:function:${var.stack.prefix}-${key}" }
   in_vpc     = var.network != null
 }
 
@@ -18,11 +33,13 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_272: the archive is built from hash-locked packages by whoever applies this; signing profiles are the operator's
   #checkov:skip=CKV_AWS_116: contact flows invoke it synchronously: there is no event to keep; contact events have a queue at their rule
-  function_name = local.name
-  description   = "Invoked by contact flows: starts the transcription of a call"
+  for_each = local.functions
+
+  function_name = "${var.stack.prefix}-${each.key}"
+  description   = each.value.description
   role          = aws_iam_role.this.arn
   architectures = [var.architecture == "ARM64" ? "arm64" : "x86_64"]
-  timeout       = 8 # a flow waits no longer
+  timeout       = each.value.timeout_s
   memory_size   = var.memory
   kms_key_arn   = var.key_arn
 
@@ -31,9 +48,17 @@ resource "aws_lambda_function" "this" {
   filename         = var.image == null ? var.zip : null
   source_code_hash = var.image == null ? filebase64sha256(var.zip) : null
   runtime          = var.image == null ? "python3.13" : null
-  handler          = var.image == null ? "services.trigger.handler.handler" : null
+  handler          = var.image == null ? each.value.handler : null
 
-  reserved_concurrent_executions = var.reserved_concurrency
+  dynamic "image_config" {
+    for_each = var.image == null ? [] : [each.value.handler]
+
+    content {
+      command = [image_config.value]
+    }
+  }
+
+  reserved_concurrent_executions = each.value.concurrency
 
   environment {
     variables = merge(var.settings, {
@@ -69,7 +94,7 @@ resource "aws_lambda_function" "this" {
 resource "aws_lambda_permission" "connect" {
   statement_id   = "connect"
   action         = "lambda:InvokeFunction"
-  function_name  = aws_lambda_function.this.function_name
+  function_name  = aws_lambda_function.this["trigger"].function_name
   principal      = "connect.amazonaws.com"
   source_account = var.stack.account_id
   source_arn = (
@@ -83,16 +108,14 @@ resource "aws_lambda_permission" "connect" {
 resource "aws_connect_lambda_function_association" "this" {
   count = var.connect_instance_id == null ? 0 : 1
 
-  function_arn = aws_lambda_function.this.arn
+  function_arn = aws_lambda_function.this["trigger"].arn
   instance_id  = var.connect_instance_id
 }
 
 resource "aws_lambda_permission" "contact_events" {
-  count = var.contact_events ? 1 : 0
-
   statement_id  = "contact-events"
   action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.this.function_name
+  function_name = aws_lambda_function.this["contact-events"].function_name
   principal     = "events.amazonaws.com"
   source_arn    = "arn:${var.stack.partition}:events:${local.region_arn}:rule/${var.stack.prefix}-contact-events"
 }
@@ -125,7 +148,7 @@ resource "aws_iam_role_policy" "this" {
         {
           Sid      = "Headers"
           Effect   = "Allow"
-          Action   = ["dynamodb:PutItem", "dynamodb:GetItem"]
+          Action   = ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"]
           Resource = [var.table.arn]
         },
         {

@@ -169,12 +169,6 @@ variable "connect_instance_id" {
   }
 }
 
-variable "contact_events" {
-  description = "Whether EventBridge may invoke the function with Connect's contact events."
-  type        = bool
-  nullable    = false
-}
-
 variable "network" {
   description = "Subnets and security group for a function inside the VPC; null runs it outside, where it needs no endpoint."
   default     = null
