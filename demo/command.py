@@ -3,8 +3,11 @@
 import argparse
 import os
 import shutil
+import socket
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
@@ -17,6 +20,7 @@ from emulators.connect.audio import UnreadableAudio
 
 DEEPGRAM_API = "wss://api.deepgram.com/v1/listen"
 FOLDER = Path(".demo")
+REACH_S = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = Options(plan(chosen.audio), _fresh_folder(), _deepgram(), with_terraform=chosen.terraform)
         return run(options, console)
-    except UnreadableAudio as error:
+    except (UnreadableAudio, UnreachableDeepgram) as error:
         console.print(f"[bold red]{error}[/bold red]", highlight=False)
         return 2
     except (ProcessFailed, TerraformFailed) as error:
@@ -37,9 +41,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+class UnreachableDeepgram(ValueError):
+    """The Deepgram that the user chose; the message says what is wrong with it."""
+
+
 def _deepgram() -> Deepgram | None:
+    """The Deepgram of the environment, once it was reached; None: no key, so the embedded one.
+
+    Raises:
+        UnreachableDeepgram: nobody listens there, or the address is none.
+    """
     key = os.environ.get("DEEPGRAM_API_KEY", "").strip()
-    return Deepgram(os.environ.get("DEEPGRAM_API", "").strip() or DEEPGRAM_API, key) if key else None
+    if not key:
+        return None
+    api = os.environ.get("DEEPGRAM_API", "").strip() or DEEPGRAM_API
+    try:
+        parts = urlsplit(api)
+        if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+            raise UnreachableDeepgram(f"DEEPGRAM_API is {api}; it must be like {DEEPGRAM_API}")
+        if not urllib.request.getproxies():  # a proxy may know the way
+            address = (parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80))
+            socket.create_connection(address, REACH_S).close()
+    except OSError as error:
+        raise UnreachableDeepgram(f"Deepgram cannot be reached at {api}: {error}") from error
+    return Deepgram(api, key)
 
 
 def _fresh_folder() -> Path:

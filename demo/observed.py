@@ -91,8 +91,8 @@ def counted(logs: Path, service: str, metric: Metric, name: str) -> Hop:
 def complaints(logs: Path) -> list[str]:
     """What the services warned of, each once, in the order of its first time."""
     found: dict[str, None] = {}
-    for log in sorted(logs.glob("*.log")):
-        for line in log.read_text(errors="replace").splitlines():
+    for service in ("ingest", "transcribe", "delivery"):
+        for line in (logs / f"{service}.log").read_text(errors="replace").splitlines():
             if '"level": "warning"' in line or '"level": "error"' in line:
                 entry = json.loads(line)
                 about = (str(entry[key]) for key in ("reason", "explanation") if entry.get(key))

@@ -1,0 +1,49 @@
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from demo.command import main
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [(None, "there is no file"), (b"no audio", "is not audio of a kind that can be read")],
+)
+def test_audio_that_cannot_be_played_is_named(
+    written: bytes | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own.wav"
+    if written is not None:
+        path.write_bytes(written)
+    assert main([str(path)]) == 2
+    assert said in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_deepgram_where_nobody_listens_is_named_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("DEEPGRAM_API_KEY", "k")
+    monkeypatch.setenv("DEEPGRAM_API", f"ws://127.0.0.1:{port}/v1/listen")
+    assert main([]) == 2
+    assert "cannot be reached at ws://127.0.0.1" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("api", ["https://api.deepgram.com", "api.deepgram.com", "wss://"])
+def test_an_address_that_is_no_websockets_is_named(
+    api: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", "k")
+    monkeypatch.setenv("DEEPGRAM_API", api)
+    assert main([]) == 2
+    assert "DEEPGRAM_API is" in capsys.readouterr().out
