@@ -4,7 +4,7 @@ from collections import deque
 from typing import Final
 
 from contracts.audio import SAMPLE_RATE_HZ
-from contracts.link import End, Skip, Started
+from contracts.link import End, Notice, Skip, Started
 from services.ingest.commands import Command, Send, SendAudio
 from services.ingest.laid import Chunk
 
@@ -16,7 +16,7 @@ class Outbox:
 
     def __init__(self, *, paced: bool) -> None:
         self._paced = paced
-        self._waiting: deque[Chunk | Started | Skip | End] = deque()
+        self._waiting: deque[Chunk | Started | Skip | Notice | End] = deque()
         self._credit = _NEVER
         self._pace_from: tuple[float, int] | None = None
         """An instant, and the position that was due then."""
@@ -24,7 +24,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, item: Chunk | Started | Skip | End) -> None:
+    def add(self, item: Chunk | Started | Skip | Notice | End) -> None:
         """Behind everything that waits."""
         self._waiting.append(item)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from contracts.audio import SAMPLES_PER_MS, samples_of_ms
 from contracts.events import SessionRequested
-from contracts.link import Abort, End, Gate, OpenedSession, Skip, Started
+from contracts.link import STREAM_QUIET, Abort, End, Gate, Notice, OpenedSession, Skip, Started
 from contracts.metrics import MEDIA_REOPENED
 from contracts.model import ContactId
 from services.ingest.alarms import Alarms
@@ -317,10 +317,13 @@ class Reading:
         timeline = self._audio.timeline
         if self._quiet_twice or (timeline.ends_silent() and not timeline.misplaced):
             return self._end("misplaced_audio" if timeline.misplaced else "idle", now)
+        commands = self._flush(now)
+        explanation = "the stream has nothing new, though the call did not end in silence"
+        self._outbox.add(Notice(handle=self._handle, code=STREAM_QUIET, explanation=explanation))
         self._quiet_twice = True
         more_s = max(0.0, self._limits.idle_s - self._limits.idle_silent_s)
         self._alarms.set(_Alarm.QUIET, now + more_s)
-        return []
+        return commands
 
     def _flush(self, now: float) -> list[Command]:
         return [command for laid in self._audio.timeline.flush() for command in self._heard(laid, now)]

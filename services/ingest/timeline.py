@@ -27,7 +27,7 @@ MAX_FIRST_BYTES: Final = 256 * 1024
 """Held until `t0_ms` is known; a quarter second has 4 KiB."""
 SILENT_PEAK: Final = 256
 """Of 32768: line noise, -42 dB of full scale."""
-_TAIL_CHUNKS: Final = 5
+_TAIL_CHUNKS: Final = 3
 
 
 class _Lane:

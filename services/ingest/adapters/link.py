@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import SecretStr, ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
 
 from contracts.link import (
     DEAD_AFTER_S,
@@ -197,8 +198,15 @@ async def dial(host: str, port: int, context: ssl.SSLContext, peer: str) -> Asyn
         connection = await connecting
     except (OSError, WebSocketException, TimeoutError) as error:
         raise LinkFailed("not connected") from error
-    async with connection:
+    code = CloseCode.INTERNAL_ERROR
+    try:
         yield TranscribeLink(connection, await _greet(connection, peer))
+        code = CloseCode.NORMAL_CLOSURE
+    except asyncio.CancelledError:
+        code = CloseCode.GOING_AWAY  # the process stops; it is no fault
+        raise
+    finally:
+        await connection.close(code)
 
 
 async def _greet(connection: ClientConnection, peer: str) -> str:

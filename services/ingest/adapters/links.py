@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +26,9 @@ class Address:
 
 RESOLVE_EVERY_S: Final = 5.0
 """Cloud Map gives at most 8 addresses per answer, others each time: answers are added up."""
+
+type Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+"""The addresses that a name has now; OSError when nobody answers."""
 FORGET_AFTER_S: Final = 60.0
 """An address that no answer names any more and that does not answer is given up."""
 MAX_ADDRESSES: Final = 256
@@ -34,8 +37,18 @@ MAX_ADDRESSES: Final = 256
 class TranscribeLinks:
     """Run `run`; it ends when it is cancelled."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], context: ssl.SSLContext, name: str) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        context: ssl.SSLContext,
+        name: str,
+        *,
+        resolve: Resolve | None = None,
+        resolve_every_s: float = RESOLVE_EVERY_S,
+    ) -> None:
         self._endpoints = endpoints
+        self._resolved = resolve or resolved
+        self._resolve_every_s = resolve_every_s
         self._context = context
         self._name = name
         self._seen: dict[Address, float] = {}
@@ -75,20 +88,18 @@ class TranscribeLinks:
                     dialled.add(address)
                     task = tasks.create_task(self._keep(address))
                     task.add_done_callback(lambda _, address=address: dialled.discard(address))
-                await asyncio.sleep(RESOLVE_EVERY_S)
+                await asyncio.sleep(self._resolve_every_s)
 
     async def _resolve(self, endpoint: Endpoint) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            answers = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+            addresses = await self._resolved(endpoint.host, endpoint.port)
         except OSError as error:
             logger().warning("ingest.peers_unresolved", port=endpoint.port, exc_info=error)
             return
-        family = min((answer[0] for answer in answers), default=socket.AF_INET)  # IPv4 where there are both
-        for found, _, _, _, where in answers:
-            address = Address(str(where[0]), int(where[1]))
-            if found == family and (address in self._seen or len(self._seen) < MAX_ADDRESSES):
-                self._seen[address] = loop.time()
+        now = asyncio.get_running_loop().time()
+        for address in addresses:
+            if address in self._seen or len(self._seen) < MAX_ADDRESSES:
+                self._seen[address] = now
 
     async def _keep(self, address: Address) -> None:
         """Dials the address again and again, until it is gone from the answers, too."""
@@ -112,3 +123,14 @@ class TranscribeLinks:
             attempt += 1
             await asyncio.sleep(redial_s(attempt, random.random()))  # noqa: S311  # spreads dials
         del self._seen[address]
+
+
+async def resolved(host: str, port: int) -> list[Address]:
+    """By the system's resolver; IPv4 where there are both.
+
+    Raises:
+        OSError: no answer.
+    """
+    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family = min((answer[0] for answer in answers), default=socket.AF_INET)
+    return [Address(str(where[0]), int(where[1])) for found, _, _, _, where in answers if found == family]

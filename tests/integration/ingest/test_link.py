@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import ssl
 import subprocess
 from collections.abc import AsyncGenerator
@@ -24,7 +25,7 @@ from contracts.link import (
     Started,
 )
 from services.ingest.adapters.link import TranscribeLink, dial, tls_context
-from services.ingest.adapters.links import TranscribeLinks
+from services.ingest.adapters.links import Address, TranscribeLinks
 from services.ingest.errors import LinkFailed
 from services.ingest.settings import Endpoint
 from tests.integration.ingest.transcribe_peer import SECRET, WAIT_S, TranscribePeer, transcribe_peer
@@ -267,3 +268,58 @@ async def test_a_lost_link_is_dialled_again(peer: TranscribePeer) -> None:
         await peer.until_linked(2)
         await opened(links)
         assert links.ready
+
+
+async def test_answers_of_the_name_service_are_added_up(peer: TranscribePeer) -> None:
+    """Each names some of the processes only, as Cloud Map does."""
+    async with transcribe_peer() as second, transcribe_peer() as third:
+        answers = itertools.cycle([[peer], [], [second, third]])
+
+        async def resolve(_host: str, _port: int) -> list[Address]:
+            named = next(answers)
+            if not named:
+                raise OSError("no answer")
+            return [Address("127.0.0.1", process.port) for process in named]
+
+        links = TranscribeLinks(
+            [Endpoint("transcribe", 1)],
+            tls_context(SecretStr(SECRET)),
+            "ingest-test",
+            resolve=resolve,
+            resolve_every_s=0.05,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(links.run())
+            await opened(links, 3)
+            assert links.ready
+            running.cancel()
+
+
+async def test_a_normal_stop_closes_the_link_as_going_away_and_not_as_a_fault(peer: TranscribePeer) -> None:
+    async with all_links(peer) as links:
+        await opened(links)
+    async with asyncio.timeout(WAIT_S):
+        await peer.connections[0].wait_closed()
+    assert peer.connections[0].close_code == 1001
+
+
+async def test_a_peer_that_drains_refuses_and_another_is_tried(peer: TranscribePeer) -> None:
+    peer.answer = lambda frame: [
+        Refused(handle=frame.handle, refusal=Refusal.DRAINING, explanation="", retry_after_s=0)
+    ]
+    async with transcribe_peer() as second, all_links(peer, second) as links:
+        await opened(links, 2)
+        users = [User() for _ in range(4)]
+        answers: list[FromTranscribe] = []
+        for user in users:
+            while True:
+                assigned = links.assign(user)
+                assert assigned is not None
+                link, handle = assigned
+                link.send(opening(handle))
+                answers.append(await user.next())
+                if isinstance(answers[-1], OpenedSession):
+                    break
+                link.leave(handle)
+        assert [type(answer) for answer in answers].count(Refused) <= 1
+        assert len(second.sessions) == 4
