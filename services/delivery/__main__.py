@@ -43,6 +43,8 @@ AWS = AioConfig(
     connect_timeout=2,
     read_timeout=10,  # longer than a long poll
     max_pool_connections=64,
+    parameter_validation=False,  # of every call; pyright has checked them
+    user_agent="connect-transcription-delivery",  # botocore computes a longer one for every call
     retries={"mode": "standard", "total_max_attempts": 3},
 )
 
