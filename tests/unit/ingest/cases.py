@@ -211,6 +211,7 @@ def _matroska() -> list[Case]:
             void + segment(crc, void, cluster(T0_MS, crc, *raw[:3], void, *raw[3:])),
             tuple(found),
         ),
+        Case("cut in mid block", segment(cluster(T0_MS, *raw[:5], raw[5][:500])), tuple(found[:5])),
         Case("BlockGroup", segment(cluster(T0_MS, *grouped)), tuple(found)),
         Case("blocks too short", segment(cluster(T0_MS, *short)), tuple(found)),
         Case("unknown track", segment(cluster(T0_MS, *unknown_track)), tuple(found)),

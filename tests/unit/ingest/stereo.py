@@ -20,6 +20,28 @@ def expected_stereo(blocks: Sequence[Placed], t0_ms: int) -> bytes:
     return b"".join(customer[n : n + 2] + agent[n : n + 2] for n in range(0, length, 2))
 
 
+def expected_call(blocks: Sequence[Placed]) -> bytes:
+    """What a call's blocks become: as above, but that jumps of more than 30 s are skipped.
+
+    After a jump the output begins at a chunk of 100 ms, with room for a lane that is 256 ms earlier.
+    """
+    if not blocks:
+        return b""
+    t0_ms = min(block[1] for block in blocks[:2])
+    parts: list[list[Placed]] = [[]]
+    last_ms = t0_ms
+    for block in blocks:
+        if block[1] > last_ms + 30_000:
+            parts.append([])
+        parts[-1].append(block)
+        last_ms = max(last_ms, block[1])
+    out = expected_stereo(parts[0], t0_ms)
+    for part in parts[1:]:
+        begins = ((min(at_ms for _, at_ms, _ in part) - t0_ms) * 8 - 256 * 8) // 800 * 800
+        out += expected_stereo(part, t0_ms)[4 * begins :]
+    return out
+
+
 def joined(laid: Iterable[Laid]) -> bytes:
     """The chunks' PCM; they must follow one another."""
     out = b""
