@@ -130,6 +130,11 @@ class Skip(Contract):
     cause: str
 
 
+STREAM_QUIET = "stream_quiet"
+"""Code of a notice: KVS answers and has had nothing new for 10 s, though the call did not end in silence.
+What was heard of its last words should wait no longer."""
+
+
 class Notice(Contract):
     """ingest -> transcribe: what an operator wants to know of the audio, e.g. `one_sided_audio`."""
 

@@ -317,9 +317,11 @@ class Reading:
         timeline = self._audio.timeline
         if self._quiet_twice or (timeline.ends_silent() and not timeline.misplaced):
             return self._end("misplaced_audio" if timeline.misplaced else "idle", now)
-        commands = self._flush(now)
-        explanation = "the stream has nothing new, though the call did not end in silence"
-        self._outbox.add(Notice(handle=self._handle, code=STREAM_QUIET, explanation=explanation))
+        commands: list[Command] = []
+        if self._end_reason is None and not timeline.misplaced:
+            commands = self._flush(now)
+            explanation = "the stream has nothing new, though the call did not end in silence"
+            self._outbox.add(Notice(handle=self._handle, code=STREAM_QUIET, explanation=explanation))
         self._quiet_twice = True
         more_s = max(0.0, self._limits.idle_s - self._limits.idle_silent_s)
         self._alarms.set(_Alarm.QUIET, now + more_s)

@@ -8,7 +8,7 @@ from contracts.audio import SAMPLE_RATE_HZ
 from contracts.link import AudioChunk
 from services.transcribe.backlog import Backlog, Piece
 from services.transcribe.commands import Command, Connect, Disconnect, SendAudio, SendText
-from services.transcribe.deepgram_session import DeepgramSession, State
+from services.transcribe.deepgram_session import FINALIZE, DeepgramSession, State
 from services.transcribe.instants import earliest
 from services.transcribe.obedience import Silence, hushed
 from services.transcribe.pacing import CATCH_UP, Pacing
@@ -67,6 +67,8 @@ class AudioFeed:
         self._end: int | None = None
         self._end_by: float | None = None
         self._flushes = 0
+        self._stream_quiet = False
+        self._finalized = 0
         self.silences: Sequence[Silence] = ()
         """Audio that reaches Deepgram as silence, however often it is sent."""
         self.remapped = False
@@ -114,7 +116,7 @@ class AudioFeed:
         elif piece.end - self._cursor > MAX_UNSENT_SAMPLES:
             self._overrun, self._rewinding = True, False
         else:
-            self._overrun = self._rewinding = False
+            self._overrun = self._rewinding = self._stream_quiet = False
             self._backlog.push(piece)
 
     def skip(self, hole: Hole) -> None:
@@ -130,6 +132,13 @@ class AudioFeed:
             self._holes_until = hole.end
         self._overrun = self._rewinding = False
         self._backlog.skip(hole.end)
+
+    def pause_of_stream(self) -> None:
+        """The stream has had nothing new for long: what was heard so far is to be final.
+
+        Should the call go on after all, a word that was cut there stays cut; the audio was, too.
+        """
+        self._stream_quiet = True
 
     def finish(self, position: int, now: float) -> None:
         """The audio ends at `position`."""
@@ -178,7 +187,7 @@ class AudioFeed:
         self.deepgram.opened(now)
         self.times = TimeMap()
         self._pacing = Pacing(now, rate=self._rate)
-        self._sent = 0
+        self._sent = self._finalized = 0
         self._chunk_at = float("-inf")
 
     def lost(self, covered: Sequence[int]) -> None:
@@ -254,6 +263,9 @@ class AudioFeed:
             commands.append(SendAudio(self.deepgram.connection, pcm))
         if self._all_here:
             commands.append(SendText(self.deepgram.connection, self.deepgram.finish(now)))
+        elif self._stream_quiet and not self._has_unsent and self._finalized != self._sent:
+            self._finalized = self._sent
+            commands.append(SendText(self.deepgram.connection, FINALIZE))
         elif (text := self.deepgram.tick(now)) is not None:
             commands.append(SendText(self.deepgram.connection, text))
         return commands

@@ -29,6 +29,7 @@ GIVE_UP_S = 3_600.0
 """Without one message of Deepgram: the session is failed; KVS keeps the audio as long as it is told to."""
 
 KEEP_ALIVE = '{"type":"KeepAlive"}'
+FINALIZE = '{"type":"Finalize"}'
 CLOSE_STREAM = '{"type":"CloseStream"}'
 
 

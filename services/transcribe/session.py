@@ -15,6 +15,7 @@ from contracts import metrics
 from contracts.audio import SAMPLE_RATE_HZ
 from contracts.intents import ContactIntents
 from contracts.link import (
+    STREAM_QUIET,
     Accept,
     ClosedSession,
     Credit,
@@ -188,6 +189,8 @@ class Session:
                 if self.phase is Phase.LIVE and self._hearing.feed.starving:
                     self._grace_until = now.s + GRACE_S
             case Notice():
+                if happened.code == STREAM_QUIET:
+                    self._hearing.feed.pause_of_stream()
                 keys = {"reason": happened.code, "explanation": happened.explanation}
                 return [Report("transcribe.notice", keys)]
             case Release():

@@ -6,6 +6,7 @@ import pytest
 from contracts.events import TranscriptionPaused, TranscriptionResumed
 from contracts.intents import ContactIntents
 from contracts.link import (
+    STREAM_QUIET,
     Abort,
     Accept,
     AudioChunk,
@@ -38,7 +39,7 @@ from services.transcribe.commands import (
     SendFrame,
     SendText,
 )
-from services.transcribe.deepgram_session import CLOSE_STREAM
+from services.transcribe.deepgram_session import CLOSE_STREAM, FINALIZE
 from services.transcribe.inputs import (
     Appended,
     AppendFailed,
@@ -396,3 +397,11 @@ def test_ingest_is_told_of_the_calls_end_and_of_transfers_also_when_it_comes_lat
     asked = intents(revision=2, accepted_contact_ids=["d"], disconnects=over)
     assert frames(driven.give(asked)) == [EndHint(handle=7, disconnected_at_ms=9)]
     assert EndHint(handle=8, disconnected_at_ms=9) in frames(driven.give(Detached(), Attached(8, "r")))
+
+
+def test_last_words_are_asked_for_once_when_the_stream_is_quiet() -> None:
+    driven = Driven().streaming()
+    quiet = Notice(handle=7, code=STREAM_QUIET, explanation="nothing new")
+    assert [command.text for command in of(driven.give(quiet, quiet), SendText)] == [FINALIZE]
+    assert FINALIZE not in [command.text for command in of(driven.give(audio(800)), SendText)]
+    assert [command.text for command in of(driven.give(quiet), SendText)] == [FINALIZE]
