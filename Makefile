@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz soak bench-ingest bench-delivery check format docs lock clean setup terraform-check test-localstack \
+.PHONY: help demo test fuzz soak bench-ingest bench-delivery bench-trigger check format docs lock clean setup terraform-check test-localstack \
         package images images-check compose-check push \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
@@ -33,6 +33,9 @@ bench-ingest: setup  ## measure what a call costs in ingest (the table in docs/p
 
 bench-delivery: setup  ## measure what a message costs in delivery (the table in docs/performance.md; RUNS=3)
 	@$(python) -m benchmarks.delivery $${RUNS:-3}
+
+bench-trigger: setup  ## measure the trigger's cold start in an environment of its own packages
+	@$(python) -m benchmarks.bench_trigger
 
 test-localstack: setup  ## run adapter tests and a whole call with SQS, EventBridge and secrets on LocalStack
 	@tools/localstack $(ARGS)

@@ -13,7 +13,7 @@ import pytest
 from embedded import trigger_function
 from embedded.system import System
 from emulators.connect.call import Call, Played
-from emulators.connect.functions import LambdaFunction, lambda_function
+from emulators.connect.functions import ContactEvents, Function, LambdaFunction, lambda_function
 from emulators.connect.instance import open_instance
 from emulators.receiver.recorder import Received, Recorder
 from emulators.receiver.server import ReceiverOptions, serve
@@ -51,12 +51,13 @@ class Gathered:
 
 async def play(
     system: System,
-    function: LambdaFunction,
+    function: Function,
     make: Callable[[str], Sequence[Call]],
     *,
     stagger_s: float = 0.2,
     last_words_s: float = LAST_WORDS_S,
     beside: Callable[[], Awaitable[None]] | None = None,
+    contact_events: ContactEvents | None = None,
 ) -> Gathered:
     """Plays the calls that `make` gives for a callback URL, until every session has ended or was refused.
 
@@ -66,7 +67,7 @@ async def play(
     gathered = Gathered()
     async with (
         serve(ReceiverOptions()) as receiver,
-        open_instance(kvs_url=system.kvs_url, function=function) as instance,
+        open_instance(kvs_url=system.kvs_url, function=function, contact_events=contact_events) as instance,
         asyncio.TaskGroup() as tasks,
     ):
         watching = [
