@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = Options(plan(chosen.audio), _fresh_folder(), _deepgram(), with_terraform=chosen.terraform)
         return run(options, console)
     except (UnreadableAudio, UnreachableDeepgram) as error:
-        console.print(f"[bold red]{error}[/bold red]", highlight=False)
+        console.print(f"[bold red]{error}[/bold red]", highlight=False, soft_wrap=True)
         return 2
     except (ProcessFailed, TerraformFailed) as error:
-        console.print(f"[bold red]{error}[/bold red]", highlight=False)
+        console.print(f"[bold red]{error}[/bold red]", highlight=False, soft_wrap=True)
         return 1
 
 

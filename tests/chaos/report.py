@@ -50,9 +50,7 @@ class RunReport:
 
     def counts(self) -> dict[str, int]:
         """Words, deviations by kind, redeliveries, and sessions that did not end."""
-        found: Counter[str] = Counter(
-            dict.fromkeys(("lost", "doubled", "misordered", "wrong_channel"), 0)
-        )
+        found: Counter[str] = Counter(dict.fromkeys(("lost", "doubled", "misordered", "wrong_channel"), 0))
         for call in self.calls:
             found.update({kind: len(cases) for kind, cases in call.verdict.deviations().items()})
             found["words"] += call.verdict.words

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-import resource
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from embedded import trigger_function
 from embedded.system import System
@@ -18,6 +18,7 @@ from tests.chaos.report import RunReport, report
 from tests.system.run import play
 
 STAGGER_S = 0.25
+_STEP_S = 0.05
 LAST_WORDS_S = 150
 """A take-over by the lease alone takes a minute, and what was missed comes at 1.25 times real time."""
 
@@ -64,17 +65,26 @@ def _call(script: CallScript, callback: str, *, interims: bool) -> Call:
     )
 
 
-async def headroom(stop: asyncio.Event) -> float:
-    """How late this process's own loop was at worst until `stop`, in ms: an overloaded machine shows here."""
-    worst_s = 0.0
-    while not stop.is_set():
-        begun_at = time.monotonic()
-        await asyncio.sleep(0.05)
-        worst_s = max(worst_s, time.monotonic() - begun_at - 0.05)
-    return worst_s * 1_000
+class Headroom:
+    """How much of the machine a run left: a run without any is not to be read as a fault."""
+
+    def __init__(self) -> None:
+        self.worst_lateness_ms = 0.0
+        """How late this process's own loop was at worst."""
+        self.busy = 0.0
+        """Part of all cores that was busy, 0-1, by all processes of the machine."""
+
+    async def watch(self) -> None:
+        """Measures until cancelled."""
+        begun_at, idle_s = time.monotonic(), _idle_s()
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(_STEP_S)
+            now = time.monotonic()
+            self.worst_lateness_ms = max(self.worst_lateness_ms, (now - before - _STEP_S) * 1_000)
+            self.busy = 1 - (_idle_s() - idle_s) / ((now - begun_at) * (os.cpu_count() or 1))
 
 
-def cpu_seconds() -> float:
-    """CPU that all ended children and this process have used."""
-    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+def _idle_s() -> float:
+    """Seconds that all cores together have been idle since the machine started (proc(5))."""
+    return float(Path("/proc/uptime").read_text().split()[1])

@@ -1,0 +1,82 @@
+import json
+from typing import Any
+
+from emulators.deepgram.script import CallScript, encode_call
+from emulators.receiver.recorder import Received
+from tests.chaos.report import RunReport, report
+
+SCRIPT = encode_call(5, 10)
+ENDED = [{"detail-type": "Session Ended"}]
+
+
+def request(n: int, *words: Any) -> Received:
+    """A final with the script's words, as the callback received it."""
+    message = {
+        "type": "Results",
+        "is_final": True,
+        "channel_index": [words[0].channel, 2],
+        "channel": {
+            "alternatives": [
+                {
+                    "words": [
+                        {"word": w.text, "start": w.start_sample / 8_000, "end": w.end_sample / 8_000}
+                        for w in words
+                    ]
+                }
+            ]
+        },
+    }
+    headers = {"webhook-id": f"s-{n}", "x-sequence": str(n * 1_000_000)}
+    return Received(
+        number=n,
+        received_at_ms=0,
+        method="POST",
+        path="/",
+        headers=headers,
+        body=json.dumps(message),
+        signature="unchecked",
+        status=200,
+        peer_port=0,
+    )
+
+
+def all_words(script: CallScript = SCRIPT) -> list[Received]:
+    return [request(n, word) for n, word in enumerate(script.words, 1)]
+
+
+def test_a_call_with_every_word_once_in_order_is_clean() -> None:
+    made = report(SCRIPT, "c", all_words(), ENDED)
+    assert made.clean
+    assert RunReport([made]).counts()["words"] == len(SCRIPT.words)
+
+
+def test_a_missing_word_is_lost() -> None:
+    made = report(SCRIPT, "c", all_words()[1:], ENDED)
+    assert not made.clean
+    assert [case.text for case in made.verdict.lost] == [SCRIPT.words[0].text]
+
+
+def test_the_same_request_again_is_counted_apart_and_allowed() -> None:
+    requests = all_words()
+    made = report(SCRIPT, "c", [*requests[:2], requests[1], *requests[2:]], ENDED)
+    assert made.clean
+    assert made.redelivered == 1
+
+
+def test_a_word_under_two_ids_is_doubled() -> None:
+    requests = all_words()
+    again = request(len(requests) + 1, SCRIPT.words[-1])
+    made = report(SCRIPT, "c", [*requests, again], ENDED)
+    assert [case.text for case in made.verdict.doubled] == [SCRIPT.words[-1].text]
+
+
+def test_a_sequence_that_goes_back_is_out_of_order() -> None:
+    first, second, *rest = all_words()
+    assert report(SCRIPT, "c", [second, first, *rest], ENDED).backwards == 1
+
+
+def test_a_session_without_its_end_is_named() -> None:
+    made = report(SCRIPT, "c", all_words(), [{"detail-type": "Session Started"}])
+    assert made.outcome == "no end"
+    assert not made.clean
+    assert RunReport([made]).counts()["not_ended"] == 1
