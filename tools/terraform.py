@@ -3,6 +3,7 @@
 The policy check (checkov) has an environment of its own, `.tools/checkov`, from requirements/checkov.txt.
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,7 +37,18 @@ def checks(made: Workspace) -> Iterator[tuple[str, str]]:
         for plan in PLANS:
             chosen = (f"-var-file=tests/{plan}.tfvars", zip_variable)
             yield f"plan aws, {plan}", _plan(terraform(made.folder / "aws", "plan", *chosen))
+        for number, text in enumerate(examples((ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")), 1):
+            (made.folder / "aws" / "guide.tfvars").write_text(text, encoding="utf-8")
+            # What the guide leaves out, or has said before.
+            chosen = ("-var-file=tests/minimal.tfvars", "-var-file=guide.tfvars", zip_variable)
+            yield f"plan aws, deploy guide {number}", _plan(terraform(made.folder / "aws", "plan", *chosen))
     yield "policies", _policies(made)
+
+
+def examples(guide: str) -> list[str]:
+    """The settings that the deploy guide shows: its blocks of HCL, but for modules of others."""
+    blocks = re.findall(r"^```hcl\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if not block.startswith("module ")]
 
 
 def _last(text: str) -> str:
