@@ -13,8 +13,9 @@ from rich.console import Console
 
 from demo.calls import plan
 from demo.run import Options, run
+from embedded.aws import without_proxy
 from embedded.process import ProcessFailed
-from embedded.system import Deepgram
+from embedded.system import LOOPBACK, Deepgram
 from embedded.terraform import TerraformFailed
 from emulators.connect.audio import UnreadableAudio
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--terraform", action="store_true", help="make queues, bus and table by Terraform")
     chosen = parser.parse_args(arguments)
     console = Console()
+    os.environ.update(without_proxy(LOOPBACK))
     try:
         options = Options(plan(chosen.audio), _fresh_folder(), _deepgram(), with_terraform=chosen.terraform)
         return run(options, console)

@@ -29,6 +29,11 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Whatever proxy the user has is not for servers on this machine."""
 
 
+def without_proxy(host: str) -> dict[str, str]:
+    """Environment in which `host` is reached directly, whatever proxy the user has for the rest."""
+    return {name: ",".join(filter(None, (os.environ.get(name), host))) for name in ("NO_PROXY", "no_proxy")}
+
+
 @dataclass(frozen=True, slots=True)
 class AwsEndpoint:
     """One endpoint that serves every AWS service; clients come from localstack-client."""
@@ -56,8 +61,7 @@ class AwsEndpoint:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "NO_PROXY": ",".join(filter(None, (os.environ.get("NO_PROXY"), self.host))),
-            "no_proxy": ",".join(filter(None, (os.environ.get("no_proxy"), self.host))),
+            **without_proxy(self.host),
             **self._environment_apart,
         }
 
