@@ -23,8 +23,8 @@ from benchmarks.ingest_feeder import SECRET, STREAM, Times, block_count
 from benchmarks.ingest_stages import request
 from contracts.audio import STEREO_SAMPLE_BYTES
 from contracts.link import AudioChunk
+from services.ingest.adapters.dial import tls_context
 from services.ingest.adapters.kinesis_video import KinesisVideo
-from services.ingest.adapters.link import tls_context
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.live_session import LiveSession
 from services.ingest.adapters.shared_media import SharedMedia

@@ -7,8 +7,8 @@ import time
 from typing import Final
 
 from contracts.metrics import SESSIONS_LIVE
+from services.ingest.adapters.dial import tls_context
 from services.ingest.adapters.kinesis_video import KinesisVideo
-from services.ingest.adapters.link import tls_context
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.live_session import LiveSession
 from services.ingest.adapters.pcm_decoder import PcmDecoder

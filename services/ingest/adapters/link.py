@@ -2,24 +2,15 @@
 
 import asyncio
 import itertools
-import ssl
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Final
 
-from pydantic import SecretStr, ValidationError
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.frames import CloseCode
+from pydantic import ValidationError
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from contracts.link import (
-    DEAD_AFTER_S,
     FROM_TRANSCRIBE,
-    HEARTBEAT_S,
-    MAX_FRAME_BYTES,
-    PATH,
-    PSK_IDENTITY,
-    VERSION,
     AudioChunk,
     Draining,
     FromIngest,
@@ -28,7 +19,6 @@ from contracts.link import (
     Refusal,
     Refused,
     encode_audio,
-    pre_shared_key,
 )
 from services.ingest.errors import LinkFailed
 from services.ingest.ports import LinkUser
@@ -36,23 +26,8 @@ from telemetry.log import logger
 
 TICK_S: Final = 0.004
 """Audio of all sessions that comes within it goes as one frame."""
-OPEN_TIMEOUT_S: Final = 3.0
-"""For the connection and TLS, and again for the peer's hello."""
-CLOSE_TIMEOUT_S: Final = 0.2
-"""A dead peer does not answer the closing handshake either."""
 FULL_FOR_S: Final = 1.0
 """A full peer is asked again after this, unless it says when."""
-
-
-def tls_context(link_secret: SecretStr) -> ssl.SSLContext:
-    """TLS 1.3 with the pre-shared key: a peer without it, or with a certificate in its place, is refused."""
-    key = pre_shared_key(link_secret.get_secret_value())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED  # and no authorities
-    context.set_psk_client_callback(lambda _hint: (PSK_IDENTITY, key))
-    return context
 
 
 class TranscribeLink:
@@ -133,7 +108,7 @@ class TranscribeLink:
 
     async def _read(self) -> None:
         async for message in self._connection:
-            self._deliver(_parsed(message))
+            self._deliver(parsed(message))
 
     def _deliver(self, frame: FromTranscribe) -> None:
         match frame:
@@ -166,60 +141,15 @@ def _frames(items: list[AudioChunk | FromIngest]) -> Iterator[bytes | str]:
                     yield item.model_dump_json()
 
 
-def _parsed(message: str | bytes) -> FromTranscribe:
+def parsed(message: str | bytes) -> FromTranscribe:
+    """A frame of the peer's.
+
+    Raises:
+        LinkFailed: it is none.
+    """
     if isinstance(message, bytes):
         raise LinkFailed("a binary frame from transcribe")
     try:
         return FROM_TRANSCRIBE.validate_json(message)
     except ValidationError as error:
         raise LinkFailed("no control frame") from error
-
-
-@asynccontextmanager
-async def dial(host: str, port: int, context: ssl.SSLContext, peer: str) -> AsyncGenerator[TranscribeLink]:
-    """A link to the transcribe process at this address, its version agreed.
-
-    Raises:
-        LinkFailed: nobody there, no such key, no common version.
-    """
-    address = f"[{host}]" if ":" in host else host
-    connecting = connect(
-        f"wss://{address}:{port}{PATH}",
-        ssl=context,
-        proxy=None,
-        compression=None,
-        open_timeout=OPEN_TIMEOUT_S,
-        close_timeout=CLOSE_TIMEOUT_S,
-        ping_interval=HEARTBEAT_S,
-        ping_timeout=DEAD_AFTER_S - HEARTBEAT_S - CLOSE_TIMEOUT_S,
-        max_size=MAX_FRAME_BYTES,
-    )
-    try:
-        connection = await connecting
-    except (OSError, WebSocketException, TimeoutError) as error:
-        raise LinkFailed("not connected") from error
-    code = CloseCode.INTERNAL_ERROR
-    try:
-        yield TranscribeLink(connection, await _greet(connection, peer))
-        code = CloseCode.NORMAL_CLOSURE
-    except asyncio.CancelledError:
-        code = CloseCode.GOING_AWAY  # the process stops; it is no fault
-        raise
-    finally:
-        await connection.close(code)
-
-
-async def _greet(connection: ClientConnection, peer: str) -> str:
-    """Both sides' hello; gives the peer's name."""
-    try:
-        async with asyncio.timeout(OPEN_TIMEOUT_S):
-            await connection.send(Hello(peer=peer).model_dump_json())
-            hello = _parsed(await connection.recv())
-    except (WebSocketException, TimeoutError) as error:
-        raise LinkFailed("no hello") from error
-    if not isinstance(hello, Hello):
-        raise LinkFailed("no hello")
-    if VERSION not in hello.versions:
-        msg = f"no common version in {hello.versions}"
-        raise LinkFailed(msg)
-    return hello.peer

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.ingest.adapters.link import TranscribeLink, dial
+from services.ingest.adapters.dial import dial
+from services.ingest.adapters.link import TranscribeLink
 from services.ingest.errors import LinkFailed
 from services.ingest.ports import LinkUser
 from services.ingest.redial import redial_s

@@ -8,6 +8,7 @@ from typing import Final
 from contracts.audio import SAMPLE_RATE_HZ, SAMPLES_PER_MS, STEREO_SAMPLE_BYTES
 from contracts.link import AudioChunk, FromTranscribe, Release
 from contracts.metrics import INGEST_LAG
+from services.ingest.adapters.body_reader import BodyReader
 from services.ingest.commands import (
     CloseMedia,
     Command,
@@ -20,9 +21,8 @@ from services.ingest.commands import (
     Send,
     SendAudio,
 )
-from services.ingest.errors import MediaFailure
 from services.ingest.lease import Lease, Request
-from services.ingest.ports import Link, Links, MediaBody, MediaStreams
+from services.ingest.ports import Link, Links, MediaStreams
 from services.ingest.session import Session
 from telemetry.log import logger
 from telemetry.metrics import Metrics
@@ -50,16 +50,12 @@ class LiveSession:
         self._hand_over_s = hand_over_s
         self.lease = Lease(self._loop.time(), hand_over_s)
         self._session = session
-        self._streams = streams
         self._links = links
         self._metrics = metrics
         self._log = logger(contact_id=detail.contact_id, session_id=detail.session_id)
         self._link: tuple[Link, int] | None = None
         self._tasks = asyncio.TaskGroup()
-        self._body = 0
-        """Number of the present body; whatever an older one still brings is stale."""
-        self._reader: asyncio.Task[None] | None = None
-        self._wanted = asyncio.Event()
+        self._body = BodyReader(self._tasks, streams, detail.media.stream_arn, session, self._step)
         self._finished: asyncio.Future[Finish] = self._loop.create_future()
         self._next_lag_at = 0
         self.deadline: float | None = None
@@ -125,10 +121,7 @@ class LiveSession:
             if not self._finished.done():
                 self._finished.set_exception(error)
         self.deadline = None if self._finished.done() else self._session.deadline
-        if self._session.wants_media:
-            self._wanted.set()
-        else:
-            self._wanted.clear()
+        self._body.look()
 
     # -- commands
 
@@ -176,48 +169,10 @@ class LiveSession:
         self._leave_peer()
 
     def _open_media(self, command: OpenMedia) -> None:
-        before = self._reader
-        self._close_media()
-        self._reader = self._tasks.create_task(self._read(command.start_ms, self._body, before))
+        self._body.open(command.start_ms)
 
     def _close_media(self, _: CloseMedia | None = None) -> None:
-        self._body += 1
-        if self._reader is not None:
-            self._reader.cancel()
+        self._body.close()
 
     def _finish(self, command: Finish) -> None:
         self._finished.set_result(command)
-
-    # -- media
-
-    async def _read(self, start_ms: int, number: int, before: asyncio.Task[None] | None) -> None:
-        """Reads body `number` once the one before is closed: a stream allows three connections at a time."""
-        if before is not None:
-            await asyncio.wait((before,))
-        session = self._session
-        try:
-            async with self._streams.open(self.request.detail.media.stream_arn, start_ms) as body:
-                self._media_step(number, session.media_opened)
-                while data := await self._next(body, number):
-                    self._media(data, number)
-        except MediaFailure as failure:
-            fault = failure.fault
-            self._log.debug("ingest.media_failed", reason=fault.value, exc_info=failure)
-            self._media_step(number, lambda now: session.media_failed(fault, now))
-        else:
-            self._media_step(number, session.media_ended)
-
-    async def _next(self, body: MediaBody, number: int) -> bytes:
-        """The body's next bytes, when the session wants them; none when it wants no more of this body."""
-        if not self._session.wants_media:
-            await self._wanted.wait()
-        return await body.read() if number == self._body else b""
-
-    def _media(self, data: bytes, number: int) -> None:
-        """Bytes of body `number`: thirty times per second of a call, mostly without a command."""
-        if number == self._body:
-            self._step(lambda now: self._session.media(data, now))
-
-    def _media_step(self, number: int, step: Callable[[float], list[Command]]) -> None:
-        if number == self._body:
-            self._step(step)

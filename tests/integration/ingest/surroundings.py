@@ -14,8 +14,8 @@ from contracts.queue import SessionRequestMessage
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
 from emulators.connect.uplink import Uplink
+from services.ingest.adapters.dial import tls_context
 from services.ingest.adapters.kinesis_video import KinesisVideo
-from services.ingest.adapters.link import tls_context
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.request_queue import RequestQueue
 from services.ingest.adapters.shared_media import SharedMedia

@@ -24,7 +24,8 @@ from contracts.link import (
     Refused,
     Started,
 )
-from services.ingest.adapters.link import TranscribeLink, dial, tls_context
+from services.ingest.adapters.dial import dial, tls_context
+from services.ingest.adapters.link import TranscribeLink
 from services.ingest.adapters.links import Address, TranscribeLinks
 from services.ingest.errors import LinkFailed
 from services.ingest.settings import Endpoint
