@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.model import ContactId
@@ -12,6 +12,9 @@ from services.ingest.errors import MalformedFragment
 from services.ingest.fragment_scanner import FragmentScanner
 from services.ingest.scanned import Block, Scanned
 from tests.unit.ingest.cases import CASES, Case
+
+SLOWLY = settings(deadline=None, max_examples=60)
+"""A busy machine may take its time."""
 
 
 def scanned(pieces: list[bytes]) -> tuple[list[Scanned], MalformedFragment | None]:
@@ -49,6 +52,7 @@ def test_one_byte_at_a_time_says_the_same(case: Case) -> None:
     assert scanned(split(body, 1))[0] == scanned([body])[0]
 
 
+@SLOWLY
 @given(data=st.data())
 def test_any_split_says_the_same(data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(CASES))
@@ -60,6 +64,7 @@ def test_any_split_says_the_same(data: st.DataObject) -> None:
     assert str(error) == str(whole_error)
 
 
+@SLOWLY
 @given(data=st.data())
 def test_a_body_may_end_anywhere(data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(CASES))
@@ -68,6 +73,7 @@ def test_a_body_may_end_anywhere(data: st.DataObject) -> None:
     assert [(b.channel, b.at_ms, b.payload) for b in blocks] == list(case.found)[: len(blocks)]
 
 
+@SLOWLY
 @given(data=st.data())
 def test_changed_bytes_are_walked_or_refused_and_never_crash(data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(CASES))

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from contracts.audio import Channel, samples_of_ms
 from services.ingest.laid import Chunk, Hole, Laid, Misplaced, Skipped
 from services.ingest.timeline import MAX_FIRST_BYTES, Timeline
 from tests.unit.ingest.stereo import Placed, expected_stereo, joined
+
+SLOWLY = settings(deadline=None, max_examples=60)
+"""A busy machine may take its time."""
 
 C, A = Channel.CUSTOMER, Channel.AGENT
 T0_MS = 1_700_000_000_000
@@ -263,12 +266,14 @@ def jittered(draw: st.DrawFn) -> list[Placed]:
     return blocks
 
 
+@SLOWLY
 @given(blocks=jittered())
 def test_every_sample_is_where_its_block_puts_it(blocks: list[Placed]) -> None:
     timeline = Timeline(CHUNK)
     assert joined(laid(blocks, timeline)) == expected_stereo(blocks, timeline.t0_ms or 0)
 
 
+@SLOWLY
 @given(blocks=jittered(), data=st.data())
 def test_wrong_times_here_and_there_change_nothing(blocks: list[Placed], data: st.DataObject) -> None:
     early = [at for at, block in enumerate(blocks) if at > 1 and block[1] < blocks[-1][1] - 600]
@@ -281,6 +286,7 @@ def test_wrong_times_here_and_there_change_nothing(blocks: list[Placed], data: s
     assert joined(laid(wrong, second)) == joined(laid(blocks, first))
 
 
+@SLOWLY
 @given(blocks=jittered(), data=st.data())
 def test_the_output_from_a_position_on_is_the_same_wherever_reading_began(
     blocks: list[Placed], data: st.DataObject
