@@ -9,7 +9,7 @@ from typing import Any
 
 SESSIONS = (1, 100, 500)
 RUNS = 3
-SECONDS = 15
+SECONDS = 10
 
 
 def main() -> None:

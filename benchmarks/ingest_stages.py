@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks.connect_stream import BLOCK_MS, CONTACT, T0_MS, pieces
+from benchmarks.connect_stream import BLOCK_MS, BLOCKS_PER_TRACK, CONTACT, T0_MS, pieces
 from contracts.audio import samples_of_ms
 from contracts.events import SessionRequested
 from contracts.link import Credit, OpenedSession
@@ -25,7 +25,8 @@ from services.ingest.scanned import Block
 from services.ingest.session import Session
 from services.ingest.timeline import Timeline
 
-WARM_BLOCKS = 40
+FRAGMENT = 2 * BLOCKS_PER_TRACK
+WARM_BLOCKS = FRAGMENT
 """The call's first fragment, which waits for its contact."""
 SECONDS = 360
 """Of calls, in one run: one call's six minutes, or less than a second of each of 500."""
@@ -41,7 +42,7 @@ def measure(sessions: int) -> dict[str, float]:
     The calls' blocks come in turn, as they do in real time: what one call left in the processor's caches,
     the others have replaced by the time of its next block.
     """
-    count = max(SECONDS * 1000 // BLOCK_MS * 2 // sessions, 60)
+    count = max(SECONDS * 1000 // BLOCK_MS * 2 // sessions // FRAGMENT, 2) * FRAGMENT
     call = [piece.data for piece in itertools.islice(pieces(), WARM_BLOCKS + count)]
     blocks = [value for value in FragmentScanner().feed(b"".join(call)) if isinstance(value, Block)]
     taken: dict[str, list[float]] = {}

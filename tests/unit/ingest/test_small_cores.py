@@ -37,6 +37,15 @@ def test_alarms_ring_once_earliest_first() -> None:
     assert alarms.deadline is None
 
 
+def test_an_alarm_that_was_put_off_rings_at_its_new_time_alone() -> None:
+    alarms: Alarms[str] = Alarms()
+    alarms.set("a", 1.0)
+    alarms.set("a", 3.0)
+    assert alarms.due(1.0) == []
+    assert alarms.deadline == 3.0
+    assert alarms.due(3.0) == ["a"]
+
+
 # -- outbox
 
 
