@@ -43,6 +43,7 @@ class Delivery:
     ) -> None:
         self._queue = ports.queue
         self._gates = ports.gates
+        self._outages = ports.outages
         self._upkeep = (ports.outages.run, *upkeep)
         self._schedules = schedules
         self._metrics = metrics
@@ -66,6 +67,8 @@ class Delivery:
 
     async def run(self) -> None:
         """Delivers until `stop`."""
+        with suppress(Stopping):  # no message is taken before it is known who is disabled
+            await self._patience.insist(self._outages.look)
         async with asyncio.TaskGroup() as upkeep:
             keeping = [upkeep.create_task(run()) for run in (self._in_hand.run, self._report, *self._upkeep)]
             async with asyncio.TaskGroup() as lanes:

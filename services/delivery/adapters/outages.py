@@ -130,11 +130,16 @@ class Outages:
                 pass
             self._look_now.clear()
             try:
-                await self._look()
+                await self.look()
             except Unavailable as error:
                 logger().warning("delivery.aws_unavailable", cause=type(error).__name__, exc_info=error)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Learns which endpoints are disabled, probes those that are due, and wakes sessions.
+
+        Raises:
+            Unavailable: not all of it was done.
+        """
         began_s = time.monotonic()
         disabled = {each.endpoint: each for each in await self._store.all_disabled()}
         for endpoint in {*disabled, *self._gates.open}:

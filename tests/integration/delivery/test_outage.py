@@ -158,4 +158,4 @@ async def test_a_disabled_endpoint_is_found_again_after_a_restart(
         await asyncio.to_thread(process.start)
         await become(lambda: surroundings.mark(session), (2, 0))
         assert answered(receiver, "/x") == ["1", "2"]
-        assert not surroundings.disabled(receiver)
+        await become(lambda: surroundings.disabled(receiver), False)
