@@ -1,6 +1,6 @@
 """The trigger's environment, read once.
 
-By pydantic alone: importing pydantic-settings costs a seventh of a cold start.
+By pydantic alone: a cold start need not import pydantic-settings, with its sources of many kinds.
 """
 
 from collections.abc import Mapping

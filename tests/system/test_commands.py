@@ -101,8 +101,9 @@ def transcribe_to(callback: str) -> Flow:
 
 
 def source(script: CallScript, seconds: float | None = None) -> PcmSource:
+    """The call, which then ends in silence; or cut off after some seconds."""
     pcm = script.samples.astype("<i2").tobytes()
-    return PcmSource(pcm if seconds is None else pcm[: int(seconds * 8_000) * 4])
+    return PcmSource(pcm + bytes(8_000 * 4) if seconds is None else pcm[: int(seconds * 8_000) * 4])
 
 
 def intents(system: System, contact_id: str) -> ContactIntents:
