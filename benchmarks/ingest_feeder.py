@@ -99,7 +99,7 @@ class Feeder:
 
     def _send(self, session: int) -> None:
         writer, block = self._calls[session], self._next[session]
-        if writer is None or block >= len(self._chunks):
+        if writer is None or writer.is_closing() or block >= len(self._chunks):
             return
         self._next[session] = block + 1
         self._times.note(session, block, time.monotonic())
