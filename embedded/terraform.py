@@ -19,9 +19,6 @@ from embedded.resources import PREFIX, Resources
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "infra" / "terraform"
 MIRROR_VARIABLE = "TERRAFORM_PROVIDER_MIRROR"
-STAND_IN = ROOT.parent / "shared" / "terraform" / "install"
-"""Beside the checkout, a program that puts a stand-in for the provider into the folder that it is given, and
-prints the folder of the plugin mirror in it; for where neither a registry nor the variable's mirror is."""
 TIMEOUT_S = 540
 
 
@@ -104,24 +101,14 @@ def workspace(name: str) -> Workspace:
 def _provider(folder: Path) -> Provider:
     mirror = os.environ.get(MIRROR_VARIABLE)
     if mirror:
-        return Provider(f"the plugins in {MIRROR_VARIABLE}", Path(mirror))
+        return Provider(f"the plugins that {MIRROR_VARIABLE} names", Path(mirror))
     try:
         terraform(folder / "registry", "init", environment={"TF_REGISTRY_CLIENT_TIMEOUT": "10"})
     except TerraformFailed as failed:
-        if not STAND_IN.exists():
-            raise TerraformFailed(
-                f"{failed}\nThe provider cannot be downloaded; {MIRROR_VARIABLE} may name a mirror."
-            ) from failed
-    else:
-        return Provider("the AWS provider, from its registry")
-    installed = ROOT / ".tools" / "terraform-stand-in"
-    done = subprocess.run(
-        (STAND_IN, installed), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    if done.returncode != 0:
-        raise TerraformFailed(f"the stand-in could not be installed:\n{done.stderr}")
-    name = "a STAND-IN with the AWS provider's schema: arguments and types are checked, values are not"
-    return Provider(name, Path(done.stdout.split()[-1]))
+        raise TerraformFailed(
+            f"{failed}\nThe provider cannot be downloaded; {MIRROR_VARIABLE} may name a folder of plugins."
+        ) from failed
+    return Provider("the AWS provider, from its registry")
 
 
 def _knows_write_only(folder: Path, provider: Provider) -> bool:
