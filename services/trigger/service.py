@@ -19,6 +19,8 @@ from services.trigger.stored import Stored
 from telemetry.log import logger
 from telemetry.metrics import Metrics
 
+ANSWER_S = 7.5
+"""Of an invocation, until the flow must be answered; Connect waits 8 s."""
 CONFIRM_S = 4.0
 """Of an invocation, until the owners must have confirmed a pause; Connect waits 8 s for the answer."""
 
@@ -77,8 +79,8 @@ class Confirmations(Protocol):
 class Bus(Protocol):
     """Where requests go."""
 
-    def publish(self, event: Event) -> bool:
-        """Whether the bus has accepted the event."""
+    def publish(self, event: Event, until: float) -> bool:
+        """Whether the bus has accepted the event, known by the instant `until`."""
         ...
 
 
@@ -115,7 +117,7 @@ class Trigger:
         decision = decide(event, self._choices, invocation_id, now_ms)
         match decision:
             case Request():
-                answer = self._start(decision, event, invocation_id, now_ms)
+                answer = self._start(decision, event, invocation_id, now_ms, now + ANSWER_S)
             case Command():
                 answer = self._command(decision, now_ms, now + CONFIRM_S)
             case Refusal():
@@ -155,7 +157,7 @@ class Trigger:
         return touched
 
     def _start(
-        self, request: Request, event: object, invocation_id: str, now_ms: int
+        self, request: Request, event: object, invocation_id: str, now_ms: int, until: float
     ) -> dict[str, str] | Refusal:
         contact_id = request.header.contact_id
         stored = self._headers.put(request.header, request.entry)
@@ -171,7 +173,7 @@ class Trigger:
                     request, stored = again, self._headers.put(again.header, again.entry)
         if stored is Stored.UNAVAILABLE:
             return replace(STORE_UNAVAILABLE, contact_id=contact_id)
-        if not self._bus.publish(request.event):
+        if not self._bus.publish(request.event, until):
             return replace(BUS_UNAVAILABLE, contact_id=contact_id)
         return {"sessionId": request.header.session_id}
 

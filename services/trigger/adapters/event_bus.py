@@ -31,10 +31,18 @@ class EventBus:
         self._client = client
         self._name = name
 
-    def publish(self, event: Event) -> bool:
-        """True: the bus has accepted the event. False: it has not, or nobody knows; it may be sent again."""
+    def publish(self, event: Event, until: float) -> bool:
+        """True: the bus has accepted the event. False: it has not, or nobody knows; it may be sent again.
+
+        Args:
+            event: The event.
+            until: Instant of `time.monotonic` by which the answer must be known: a second attempt that could
+                take longer is not made.
+        """
         for attempt in range(ATTEMPTS):
             if attempt:
+                if time.monotonic() + PAUSE_S + CONNECT_TIMEOUT_S + READ_TIMEOUT_S > until:
+                    return False
                 time.sleep(PAUSE_S)
             if self._accepted(event):
                 return True

@@ -94,12 +94,12 @@ def session() -> boto3.Session:
     return boto3.Session("test", "test", region_name="us-east-1")
 
 
-def publishes(peer: Peer) -> bool:
+def publishes(peer: Peer, patience_s: float = 10) -> bool:
     with (
         peer.serve() as url,
         closing(session().client("events", endpoint_url=url, config=event_bus.CONFIG)) as client,
     ):
-        return EventBus(client, "bus").publish(REQUESTED)
+        return EventBus(client, "bus").publish(REQUESTED, time.monotonic() + patience_s)
 
 
 def puts(peer: Peer) -> Stored:
@@ -136,6 +136,12 @@ def test_a_bus_that_never_answers_is_given_up_within_five_seconds() -> None:
     began = time.monotonic()
     assert not publishes(Peer(None, None))
     assert time.monotonic() - began < 5
+
+
+def test_a_second_attempt_is_not_made_when_the_flow_could_not_wait_for_it() -> None:
+    peer = Peer(UNAVAILABLE, ACCEPTED)
+    assert not publishes(peer, patience_s=2)
+    assert peer.asked == 1
 
 
 def test_a_header_that_is_there_already_counts_as_put() -> None:

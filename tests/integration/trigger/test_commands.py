@@ -12,7 +12,7 @@ import pytest
 from contracts.intents import ContactIntents
 from contracts.model import ContactId, SessionId
 from contracts.session import LogRecord, OpenCause, Opened, Progress, SessionState, record_key
-from embedded import trigger_function
+from embedded import resources, trigger_function
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
 from emulators.connect.event import Contact, disconnected_event
@@ -22,6 +22,12 @@ from tests.integration.trigger.test_function import Function
 from tests.unit.trigger.flow_events import flow_event
 
 ARN = "arn:aws:connect:eu-west-2:111111111111:instance/9308c2a1-9bc6-4cea-8290-6c0b4a6d38fa"
+
+
+@pytest.fixture(scope="module")
+def stack(aws: AwsEndpoint) -> Resources:
+    """One that other tests do not look at."""
+    return resources.create(aws, "commands")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiobotocore.session import AioSession, get_session
 
-from embedded import trigger_function
+from embedded import resources, trigger_function
 from embedded.aws import REGION, AwsEndpoint
 from embedded.resources import Resources
 from emulators.connect.event import Answer, Contact, MediaStream, Mistake, contact_flow_event
@@ -23,6 +23,12 @@ STREAM = MediaStream(STREAM_ARN, 1_571_360_125_131, FRAGMENT)
 FUNCTION = "flows-trigger"
 WITHOUT_BUS = "flows-without-bus"
 WITHOUT_TABLE = "flows-without-table"
+
+
+@pytest.fixture(scope="module")
+def stack(aws: AwsEndpoint) -> Resources:
+    """One that other tests do not look at."""
+    return resources.create(aws, "flows")
 
 
 @pytest.fixture(scope="module", autouse=True)
