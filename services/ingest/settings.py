@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     link_secret: SecretStr = Field(min_length=32)
     """Random text that ingest and transcribe share; their link's TLS key is derived from it."""
     max_sessions: int = Field(default=250, ge=1, le=5_000)
-    """Calls that this process serves at once (an eighth of a core, and room to catch up)."""
+    """Calls that this process serves at once (measured: less than half a core, and room to catch up)."""
     chunk_ms: int = Field(default=100, ge=64, le=256)
     """Milliseconds of audio per chunk on the link: shorter costs CPU, longer delays words."""
     idle_silent_s: float = Field(default=10, gt=0)
