@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from embedded import trigger_function
 from embedded.system import Configuration, System, running
+from emulators.connect.functions import lambda_function
 from tests.chaos.disturbance import Disturbance, draw
 from tests.chaos.report import RunReport
 from tests.chaos.run import Headroom, disturbed_run
@@ -96,15 +98,18 @@ async def _measured(
 ) -> tuple[RunReport, Headroom]:
     headroom = Headroom()
     watching = asyncio.create_task(headroom.watch())
+    os.environ.update(system.aws.environment)
     try:
-        report = await disturbed_run(
-            system,
-            disturbances,
-            calls=chosen.calls,
-            seconds=chosen.seconds,
-            first_seed=seed * 1_000,
-            interims=not chosen.no_interims,
-        )
+        async with lambda_function(trigger_function.NAME) as function:
+            report = await disturbed_run(
+                system,
+                function,
+                disturbances,
+                calls=chosen.calls,
+                seconds=chosen.seconds,
+                first_seed=seed * 1_000,
+                interims=not chosen.no_interims,
+            )
     finally:
         watching.cancel()
     return report, headroom

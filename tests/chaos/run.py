@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from embedded import trigger_function
 from embedded.system import System
 from emulators.connect.audio import PcmSource
 from emulators.connect.call import Call
-from emulators.connect.functions import lambda_function
+from emulators.connect.functions import LambdaFunction
 from emulators.deepgram.script import CallScript, encode_call
 from tests.chaos.disturbance import Disturbance
 from tests.chaos.hand import Hand
@@ -25,6 +24,7 @@ LAST_WORDS_S = 150
 
 async def disturbed_run(
     system: System,
+    function: LambdaFunction,
     disturbances: Sequence[Disturbance],
     *,
     calls: int,
@@ -39,16 +39,14 @@ async def disturbed_run(
         TimeoutError: a session did not end.
     """
     scripts = [encode_call(first_seed + number, seconds) for number in range(calls)]
-    os.environ.update(system.aws.environment)
-    async with lambda_function(trigger_function.NAME) as function:
-        gathered = await play(
-            system,
-            function,
-            lambda callback: [_call(script, callback, interims=interims) for script in scripts],
-            stagger_s=STAGGER_S,
-            last_words_s=LAST_WORDS_S,
-            beside=lambda: Hand(system, tell).disturb(disturbances),
-        )
+    gathered = await play(
+        system,
+        function,
+        lambda callback: [_call(script, callback, interims=interims) for script in scripts],
+        stagger_s=STAGGER_S,
+        last_words_s=LAST_WORDS_S,
+        beside=lambda: Hand(system, tell).disturb(disturbances),
+    )
     contacts = [played.started.contact_id for played in gathered.played]
     return RunReport(
         [
