@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz soak bench-ingest bench-delivery bench-trigger check format docs lock clean setup terraform-check test-localstack \
+.PHONY: help demo test test-slow chaos fuzz soak bench-ingest bench-delivery bench-trigger check format docs lock clean setup terraform-check test-localstack \
         package images images-check compose-check push \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
@@ -21,6 +21,9 @@ demo: setup  ## play two sample calls and watch them become words (own audio: AU
 
 test: setup  ## run every test: unit, integration, system (some of them: ARGS="-k timeline")
 	@$(python) -m pytest $(ARGS)
+
+test-slow: setup  ## run the tests that need a machine to themselves: disturbed calls, dead endpoints
+	@$(python) -m pytest -m slow $(ARGS)
 
 chaos: setup  ## kill, freeze and cut what serves 100 calls, 30 rounds (ARGS="--calls 20 --rounds 2 --seed 7")
 	@$(python) -m tests.chaos $(ARGS)

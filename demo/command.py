@@ -22,6 +22,7 @@ from emulators.connect.audio import UnreadableAudio
 DEEPGRAM_API = "wss://api.deepgram.com/v1/listen"
 FOLDER = Path(".demo")
 REACH_S = 5
+_PROXIES = {"http", "https", "socks", "all"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +62,7 @@ def _deepgram() -> Deepgram | None:
         parts = urlsplit(api)
         if parts.scheme not in {"ws", "wss"} or not parts.hostname:
             raise UnreachableDeepgram(f"DEEPGRAM_API is {api}; it must be like {DEEPGRAM_API}")
-        if not urllib.request.getproxies():  # a proxy may know the way
+        if not urllib.request.getproxies().keys() & _PROXIES:  # a proxy may know the way
             address = (parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80))
             socket.create_connection(address, REACH_S).close()
     except OSError as error:

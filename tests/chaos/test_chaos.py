@@ -13,6 +13,7 @@ SEED = 20_261
 SETTINGS = {"ingest": {"IDLE_S": "10"}}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_no_word_is_lost_or_told_twice_whatever_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

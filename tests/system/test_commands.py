@@ -124,7 +124,11 @@ def recognised(deepgram: DeepgramEmulator) -> set[str]:
     return words
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "transcribe-is-killed-in-mid-pause"])
+@pytest.mark.parametrize(
+    "killed",
+    [False, pytest.param(True, marks=pytest.mark.slow)],
+    ids=["undisturbed", "transcribe-is-killed-in-mid-pause"],
+)
 async def test_what_is_said_in_a_pause_never_reaches_deepgram_and_all_the_rest_is_transcribed(
     commanded: System, function: LambdaFunction, deepgram: DeepgramEmulator, *, killed: bool
 ) -> None:
@@ -265,6 +269,7 @@ async def test_the_end_of_a_call_is_noticed_by_connects_event(
     assert intents(commanded, contact_id).ended_at_ms is not None
 
 
+@pytest.mark.slow
 async def test_without_an_event_the_last_words_wait_ten_seconds_and_the_session_a_minute(
     commanded: System, function: LambdaFunction
 ) -> None:

@@ -87,6 +87,7 @@ async def others() -> AsyncGenerator[Others]:
         yield Others(keeping, refusing)
 
 
+@pytest.mark.slow
 async def test_fifty_dead_endpoints_do_not_delay_live_calls(
     surroundings: Surroundings, process: Process, live: Receiver, others: Others
 ) -> None:

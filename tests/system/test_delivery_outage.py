@@ -15,7 +15,7 @@ from services.delivery.retry import Schedules
 from tests.integration.delivery.surroundings import SECRET, Process, Surroundings, become, ids
 from tests.system.delivery_load import Load
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.system, pytest.mark.timeout(240)]
 FASTER = 30
 OUTAGE_S = 600 / FASTER
 CALLS = 15
