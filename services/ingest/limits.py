@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from contracts.audio import samples_of_ms
 
+QUIET_S = 8
+"""The last words of a call of whose end nobody tells reach the callback within 10 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -11,6 +14,8 @@ class Limits:
 
     chunk_samples: int = samples_of_ms(100)
     """Length of the chunks that go over the link."""
+    quiet_s: float = QUIET_S
+    """Without new audio: what was heard is made final."""
     idle_silent_s: float = 10
     """Without new audio, after silence on both lanes: the call is over."""
     idle_s: float = 60

@@ -241,7 +241,7 @@ class Reading:
             self._body_progressed = True
             self._streak = _Streak()
         self._quiet_twice = False
-        self._alarms.set(_Alarm.QUIET, now + self._limits.idle_silent_s)
+        self._alarms.set(_Alarm.QUIET, now + self._limits.quiet_s)
         self._note_end(now)
         return self._remarks.of_sides(chunk.end, self._audio.timeline.silent_channels)
 
@@ -314,17 +314,19 @@ class Reading:
         self._alarms.set(_Alarm.DRAIN, now + wait_s)
 
     def _quiet(self, now: float) -> list[Command]:
+        """First what was heard becomes final, then the call is over."""
         timeline = self._audio.timeline
-        if self._quiet_twice or (timeline.ends_silent() and not timeline.misplaced):
+        if self._quiet_twice:
             return self._end("misplaced_audio" if timeline.misplaced else "idle", now)
+        silent = timeline.ends_silent() and not timeline.misplaced
         commands: list[Command] = []
-        if self._end_reason is None and not timeline.misplaced:
+        if self._end_reason is None and not silent and not timeline.misplaced:
             commands = self._flush(now)
             explanation = "the stream has nothing new, though the call did not end in silence"
             self._outbox.add(Notice(handle=self._handle, code=STREAM_QUIET, explanation=explanation))
         self._quiet_twice = True
-        more_s = max(0.0, self._limits.idle_s - self._limits.idle_silent_s)
-        self._alarms.set(_Alarm.QUIET, now + more_s)
+        idle_s = self._limits.idle_silent_s if silent else self._limits.idle_s
+        self._alarms.set(_Alarm.QUIET, now + max(0.0, idle_s - self._limits.quiet_s))
         return commands
 
     def _flush(self, now: float) -> list[Command]:
@@ -354,7 +356,7 @@ class Reading:
             self._alarms.clear(_Alarm.QUIET, _Alarm.DRAIN)
             return commands
         if self._body_open and _Alarm.QUIET not in self._alarms:
-            self._alarms.set(_Alarm.QUIET, now + self._limits.idle_silent_s)
+            self._alarms.set(_Alarm.QUIET, now + self._limits.quiet_s)
         if _Alarm.DRAIN not in self._alarms:
             self._note_end(now)
         return commands

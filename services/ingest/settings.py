@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.audio import samples_of_ms
-from services.ingest.limits import Limits
+from services.ingest.limits import QUIET_S, Limits
 
 
 class Endpoint(NamedTuple):
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
         """What of this a session needs."""
         return Limits(
             chunk_samples=samples_of_ms(self.chunk_ms),
+            quiet_s=min(QUIET_S, self.idle_silent_s),
             idle_silent_s=self.idle_silent_s,
             idle_s=max(self.idle_s, self.idle_silent_s),
             transfer_grace_s=self.transfer_grace_s,
