@@ -87,7 +87,7 @@ async def play(
 
 
 def _accepted(played: Played) -> bool:
-    return played.answers[0].external.get("lambdaResult") == "success"
+    return bool(played.answers) and played.answers[0].external.get("lambdaResult") == "success"
 
 
 def _over(gathered: Gathered, contact_id: str) -> bool:
