@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NAMESPACE = "ConnectTranscription"
+DIMENSIONS = ("stack", "service")
+"""Of every metric: the prefix of the names, which tells several stacks apart, and the service."""
+DEFAULT_STACK = "connect-transcription"
+"""The prefix that Terraform takes when none is given."""
 
 
 class Unit(StrEnum):
@@ -16,7 +20,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric, emitted with the dimension `service`."""
+    """One metric, emitted with `DIMENSIONS`."""
 
     name: str
     unit: Unit

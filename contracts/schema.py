@@ -117,7 +117,8 @@ def _type(schema: Schema) -> str:
 
 def _metrics() -> Iterator[str]:
     yield from ("", "## Metrics", "")
-    yield f"CloudWatch namespace `{metrics.NAMESPACE}`, dimension `service`."
+    dimensions = ", ".join(f"`{dimension}`" for dimension in metrics.DIMENSIONS)
+    yield f"CloudWatch namespace `{metrics.NAMESPACE}`, dimensions {dimensions}."
     yield from ("", "| metric | unit | meaning |", "|---|---|---|")
     for metric in metrics.METRICS:
         yield f"| `{metric.name}` | {metric.unit.value} | {metric.meaning} |"

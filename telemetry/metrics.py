@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from contracts.metrics import NAMESPACE, Metric
+from contracts.metrics import DIMENSIONS, NAMESPACE, Metric
 
 MAX_VALUES = 100
 MAX_PENDING = 10_000
@@ -24,8 +24,9 @@ def _write_line(line: str) -> None:
 class Metrics:
     """Collects values of a process until `flush`, which must be called every few seconds and at the end."""
 
-    def __init__(self, service: str, write: Callable[[str], None] = _write_line) -> None:
-        self._service = service
+    def __init__(self, service: str, write: Callable[[str], None] = _write_line, *, stack: str) -> None:
+        """`stack` tells the metrics of several stacks in one account and region apart."""
+        self._of = dict(zip(DIMENSIONS, (stack, service), strict=True))
         self._write = write
         self._counts: defaultdict[Metric, float] = defaultdict(float)
         self._gauges: dict[Metric, float] = {}
@@ -70,11 +71,11 @@ class Metrics:
                 "CloudWatchMetrics": [
                     {
                         "Namespace": NAMESPACE,
-                        "Dimensions": [["service"]],
+                        "Dimensions": [list(DIMENSIONS)],
                         "Metrics": [{"Name": m.name, "Unit": m.unit.value} for m in values],
                     }
                 ],
             },
-            "service": self._service,
+            **self._of,
             **{metric.name: value for metric, value in values.items()},
         }

@@ -125,7 +125,7 @@ def _delivery(
     patience: Patience,
     credentials: StoredCredentials | None,
 ) -> Delivery:
-    metrics = Metrics(SERVICE)
+    metrics = Metrics(SERVICE, stack=settings.stack)
     static = settings.credentials
     queue = TranscriptQueue(
         aws.sqs, settings.transcripts_queue_url, settings.transcripts_dlq_url, settings.visibility_s

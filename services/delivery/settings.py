@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contracts.metrics import DEFAULT_STACK
 from services.delivery.address import Network
 from services.delivery.breaker import BreakerPolicy
 from services.delivery.retry import Schedules
@@ -105,6 +106,8 @@ class Settings(BaseSettings):
     """How often the store is asked for disabled endpoints and sessions that are due, seconds."""
     visibility_s: int = Field(default=60, ge=1, le=600)
     """How long the messages of a process that died stay locked, seconds; extended while they are in hand."""
+    stack: str = Field(default=DEFAULT_STACK, min_length=1)
+    """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""
     log_level: str = "INFO"
     """Least level that is logged."""
 

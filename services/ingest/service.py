@@ -60,7 +60,7 @@ class Ingest:
         self._streams = streams
         self._queue = queue
         self._links = links
-        self._metrics = Metrics("ingest")
+        self._metrics = Metrics("ingest", stack=settings.stack)
         self._live: dict[str, LiveSession] = {}
         """By message id."""
         self._emptied = asyncio.Event()

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.audio import samples_of_ms
+from contracts.metrics import DEFAULT_STACK
 from services.ingest.limits import QUIET_S, Limits
 
 
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
     """Seconds without a byte from Kinesis Video Streams, which itself ends idle bodies after about 3."""
     metrics_every_s: float = Field(default=10, gt=0)
     """Seconds between two batches of metrics."""
+    stack: str = Field(default=DEFAULT_STACK, min_length=1)
+    """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe log lines that are written."""
 

@@ -53,7 +53,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[int]:
     """Serves while the context lasts; yields the link's port, and hands the sessions over at the end."""
-    metrics = Metrics(SERVICE)
+    metrics = Metrics(SERVICE, stack=settings.stack)
     process = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     aws = get_session()
     async with (

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.metrics import DEFAULT_STACK
+
 
 def _usable_key(key: SecretStr) -> SecretStr:
     """Without the line end that a file or a console may have left; what no header can hold is refused."""
@@ -43,5 +45,7 @@ class Settings(BaseSettings):
     """Whether interim results go to the bus, too: some ten times as many events."""
     retention_days: Annotated[int, Field(ge=1)] = 30
     """Days that logs, and with them transcripts, are kept in the table."""
+    stack: str = Field(default=DEFAULT_STACK, min_length=1)
+    """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""
     log_level: str = "INFO"
     """Least level of log lines that are written."""

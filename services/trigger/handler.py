@@ -71,7 +71,7 @@ def _process() -> tuple[Trigger, Metrics]:
     dynamodb = cast("DynamoDBClient", aws.create_client("dynamodb", config=session_store.CONFIG))
     events = cast("EventBridgeClient", aws.create_client("events", config=event_bus.CONFIG))
     intents = IntentsStore(dynamodb, settings.sessions_table, settings.retention_days)
-    metrics = Metrics(SERVICE)
+    metrics = Metrics(SERVICE, stack=settings.stack)
     outside = Outside(
         session_store.SessionStore(dynamodb, settings.sessions_table, settings.retention_days),
         intents,

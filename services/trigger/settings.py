@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from contracts.metrics import DEFAULT_STACK
 from contracts.model import ContactId
 from services.trigger.callback import read_callback
 from services.trigger.contact import FORBIDDEN, OURS, Parameter
@@ -62,6 +63,8 @@ class Settings(BaseModel):
     """Whether events carry the customer's and the system's phone numbers."""
     retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     """Days after which the session store forgets a session."""
+    stack: str = Field(default=DEFAULT_STACK, min_length=1)
+    """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""
     log_level: str = "INFO"
     """Least level that is logged."""
 

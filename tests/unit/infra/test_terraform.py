@@ -3,13 +3,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from contracts.metrics import METRICS, NAMESPACE
+from contracts.metrics import DEFAULT_STACK, METRICS, NAMESPACE
 from embedded.resources import PREFIX
 from embedded.terraform import resources_of
+from services.delivery import settings as delivery
+from services.ingest import settings as ingest
+from services.transcribe import settings as transcribe
+from services.trigger import settings as trigger
 
 TERRAFORM = Path(__file__).parents[3] / "infra" / "terraform"
 OBSERVABILITY = TERRAFORM / "modules" / "observability"
+SETTINGS = (trigger.Settings, ingest.Settings, transcribe.Settings, delivery.Settings)
 OURS = {metric.name for metric in METRICS}
 _VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 
@@ -50,6 +56,14 @@ def test_alarms_look_in_the_namespace_that_services_write_to() -> None:
 def test_the_default_prefix_is_that_of_the_embedded_system() -> None:
     for root in ("registry", "aws", "local"):
         assert f'default     = "{PREFIX}"' in (TERRAFORM / root / "variables.tf").read_text()
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__module__)
+def test_terraform_names_the_stack_to_every_service(settings: type[BaseModel]) -> None:
+    assert settings.model_fields["stack"].default == DEFAULT_STACK == PREFIX
+    service = settings.__module__.split(".")[1]
+    module = "trigger" if service == "trigger" else "task"
+    assert re.search(r"\bSTACK += var.stack.prefix", (TERRAFORM / "modules" / module / "main.tf").read_text())
 
 
 def test_what_the_local_root_puts_out_is_what_the_services_are_told() -> None:

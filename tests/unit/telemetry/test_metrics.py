@@ -13,7 +13,7 @@ def flushed(metrics: Metrics, lines: list[str]) -> list[dict[str, Any]]:
 
 def test_a_document_has_the_embedded_metric_format() -> None:
     lines: list[str] = []
-    metrics = Metrics("unit", lines.append)
+    metrics = Metrics("unit", lines.append, stack="calls-uk")
     metrics.count(DELIVERED, 2)
     metrics.count(DELIVERED)
     (document,) = flushed(metrics, lines)
@@ -23,11 +23,12 @@ def test_a_document_has_the_embedded_metric_format() -> None:
             "CloudWatchMetrics": [
                 {
                     "Namespace": NAMESPACE,
-                    "Dimensions": [["service"]],
+                    "Dimensions": [["stack", "service"]],
                     "Metrics": [{"Name": "Delivered", "Unit": "Count"}],
                 }
             ],
         },
+        "stack": "calls-uk",
         "service": "unit",
         "Delivered": 3,
     }
@@ -35,7 +36,7 @@ def test_a_document_has_the_embedded_metric_format() -> None:
 
 def test_counts_start_anew_and_gauges_stay() -> None:
     lines: list[str] = []
-    metrics = Metrics("unit", lines.append)
+    metrics = Metrics("unit", lines.append, stack="calls-uk")
     metrics.count(DELIVERED)
     metrics.gauge(SESSIONS_LIVE, 7)
     flushed(metrics, lines)
@@ -45,12 +46,12 @@ def test_counts_start_anew_and_gauges_stay() -> None:
 
 def test_nothing_collected_writes_nothing() -> None:
     lines: list[str] = []
-    assert flushed(Metrics("unit", lines.append), lines) == []
+    assert flushed(Metrics("unit", lines.append, stack="calls-uk"), lines) == []
 
 
 def test_values_are_split_over_documents_of_a_hundred() -> None:
     lines: list[str] = []
-    metrics = Metrics("unit", lines.append)
+    metrics = Metrics("unit", lines.append, stack="calls-uk")
     for value in range(250):
         metrics.observe(DELIVERY_LAG, value)
     documents = flushed(metrics, lines)
@@ -60,7 +61,7 @@ def test_values_are_split_over_documents_of_a_hundred() -> None:
 
 def test_values_held_between_flushes_are_bounded() -> None:
     lines: list[str] = []
-    metrics = Metrics("unit", lines.append)
+    metrics = Metrics("unit", lines.append, stack="calls-uk")
     for value in range(MAX_PENDING + 5):
         metrics.observe(DELIVERY_LAG, value)
     documents = flushed(metrics, lines)

@@ -89,6 +89,16 @@ run "a_task" {
   }
 
   assert {
+    condition     = { for dimension in aws_appautoscaling_policy.sessions[0].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].dimensions : dimension.name => dimension.value } == { stack = "calls", service = "ingest" }
+    error_message = "…of this stack alone."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment == [{ name = "AWS_REGION", value = "eu-west-2" }, { name = "LOG_LEVEL", value = "INFO" }, { name = "STACK", value = "calls" }]
+    error_message = "A task knows its region and the name of its stack."
+  }
+
+  assert {
     condition     = aws_appautoscaling_policy.backlog[0].target_tracking_scaling_policy_configuration[0].target_value == 5
     error_message = "…and the backlog per task."
   }

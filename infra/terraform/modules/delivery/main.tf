@@ -27,7 +27,6 @@ module "task" {
     EVENT_BUS_NAME            = var.bus.name
     CALLBACK_ALLOWED_NETWORKS = join(" ", var.callback_allowed_networks)
     LOG_LEVEL                 = var.task.log_level
-    AWS_REGION                = var.stack.region
     },
     # Read again and again, so that a rotation needs no restart.
     { for name, arn in { CREDENTIALS_SECRET_ID = var.signing_secrets_arn } : name => arn if var.sign },

@@ -26,7 +26,6 @@ module "task" {
     TRANSCRIBE_ENDPOINTS       = var.transcribe_endpoint
     MAX_SESSIONS               = tostring(var.max_sessions)
     LOG_LEVEL                  = var.task.log_level
-    AWS_REGION                 = var.stack.region
   })
   secrets = { LINK_SECRET = var.link_secret_arn }
 

@@ -13,7 +13,7 @@ locals {
   service_widgets = [
     for chart in local.charts : {
       title   = chart.title
-      metrics = [for line in chart.series : [local.namespace, line[1], "service", line[0], { stat = line[2], label = "${line[0]} ${line[1]} ${line[2]}" }]]
+      metrics = [for line in chart.series : [local.namespace, line[1], "stack", var.stack.prefix, "service", line[0], { stat = line[2], label = "${line[0]} ${line[1]} ${line[2]}" }]]
     }
   ]
   queue_widgets = [

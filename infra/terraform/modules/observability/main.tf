@@ -63,7 +63,7 @@ resource "aws_cloudwatch_metric_alarm" "service" {
   alarm_description   = each.value.text
   namespace           = local.namespace
   metric_name         = each.value.metric
-  dimensions          = { service = each.value.service }
+  dimensions          = { stack = var.stack.prefix, service = each.value.service }
   statistic           = startswith(each.value.stat, "p") ? null : each.value.stat
   extended_statistic  = startswith(each.value.stat, "p") ? each.value.stat : null
   period              = each.value.period_s

@@ -5,6 +5,8 @@ locals {
   log_group  = "/${var.stack.prefix}/${var.name}"
   region_arn = "${var.stack.region}:${var.stack.account_id}"
   log_arn    = "arn:${var.stack.partition}:logs:${local.region_arn}:log-group:${local.log_group}"
+  # What every service is told: the metrics' dimension that tells stacks apart, and the region.
+  environment = merge(var.environment, { STACK = var.stack.prefix, AWS_REGION = var.stack.region })
   # An image in this account's registry: repository name, for the right to pull it.
   repository = try(regex("^${var.stack.account_id}\\.dkr\\.ecr\\.${var.stack.region}\\.[a-z0-9.]+/([^:@]+)", var.image)[0], null)
   assume_ecs = jsonencode({
@@ -55,7 +57,7 @@ resource "aws_ecs_task_definition" "this" {
       stopTimeout     = var.stop_timeout_s
       linuxParameters = { capabilities = { drop = ["ALL"] }, initProcessEnabled = false }
       portMappings    = var.port == null ? [] : [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }]
-      environment     = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+      environment     = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
       secrets         = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
       healthCheck = {
         command     = concat(["CMD"], var.health_check)

@@ -32,6 +32,11 @@ resource "aws_appautoscaling_policy" "sessions" {
       statistic   = "Average"
 
       dimensions {
+        name  = "stack"
+        value = var.stack.prefix
+      }
+
+      dimensions {
         name  = "service"
         value = var.name
       }

@@ -36,7 +36,6 @@ module "task" {
     MAX_SESSIONS               = tostring(var.max_sessions)
     RETENTION_DAYS             = tostring(var.retention_days)
     LOG_LEVEL                  = var.task.log_level
-    AWS_REGION                 = var.stack.region
   })
   secrets = {
     LINK_SECRET      = var.link_secret_arn

@@ -62,6 +62,7 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge(var.settings, {
+      STACK          = var.stack.prefix
       SESSIONS_TABLE = var.table.name
       EVENT_BUS_NAME = var.bus.name
       RETENTION_DAYS = tostring(var.retention_days)
