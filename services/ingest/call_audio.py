@@ -99,7 +99,11 @@ class CallAudio:
 
     def _scanned(self, values: Iterable[Scanned], heard: list[Heard]) -> None:
         for value in values:
-            if not isinstance(value, Block):
+            if isinstance(value, Block):
+                if self.gate.is_open and self._unsupported is None:
+                    self._block(value, heard)
+                    continue
+            else:
                 self._note(value, heard)
             passed = self.gate.feed(value)
             if self._unsupported is not None and self.gate.is_open:

@@ -5,6 +5,7 @@ with Segment and Cluster of unknown size, and with track numbers that change fro
 The walk is driven by sizes alone, since PCM may hold any magic bytes.
 """
 
+import struct
 from collections.abc import Mapping
 from typing import Final
 
@@ -32,8 +33,12 @@ from services.ingest.scanned import (
 
 MAX_ELEMENT_BYTES: Final = 64 * 1024
 """Of any element that is held whole (Connect: blocks of 1 KiB, tags below 1 KiB)."""
-_CONNECTS_BLOCK: Final = b"\xa3\x01"
-"""A SimpleBlock whose size field has 8 bytes, as Connect writes them."""
+_PLAIN_BLOCK: Final = struct.Struct(">HIBHBhB")
+"""A SimpleBlock as Connect writes them, up to its payload: id and mark of a size field of 8 bytes, the size
+(its upper 5 bytes apart), a track number of one byte, the time relative to the Cluster's, flags."""
+_PLAIN_MARK: Final = 0xA301
+_BLOCK_HEAD_BYTES: Final = 4
+_LACED: Final = 0x06
 MAX_CONTAINER_BYTES: Final = 64 * 1024 * 1024
 """Of a Segment or Cluster that claims a size; a KVS fragment has at most 50 MB (KVS quotas)."""
 NANOSECONDS_PER_MS: Final = 1_000_000
@@ -74,8 +79,8 @@ class FragmentScanner:
         self._level = _TOP
         self._ends: list[int | None] = [None, None, None]
         """By level, the body offset at which the open Segment or Cluster ends; None: unknown."""
-        self._in_plain_cluster = False
-        """In a Cluster whose time is known, and nothing around has a known size."""
+        self._plain_at_ms: int | None = None
+        """The time of a Cluster as Connect writes it: in ms, and nothing around has a known size."""
         self._in_fragment = False
         self._lanes: Mapping[int, Channel] = {}
         self._timecode_scale_ns = NANOSECONDS_PER_MS
@@ -116,17 +121,20 @@ class FragmentScanner:
 
     def _element(self, buffer: bytes, at: int, end: int, found: list[Scanned]) -> int:
         """Takes one element (of a container its head); gives the offset after it, or `at` when it is cut."""
-        if self._in_plain_cluster and buffer[at : at + 2] == _CONNECTS_BLOCK:
+        if self._plain_at_ms is not None and end - at >= _PLAIN_BLOCK.size:
             # The way of nearly every byte: what the rest of this function finds out is known already.
-            body = at + 9
-            after = body + int.from_bytes(buffer[at + 2 : body])
-            if body <= end and after <= body + MAX_ELEMENT_BYTES:
-                if after > end:
-                    self._needed = after
-                    return at
-                self._needed = after + 1
-                self._block(buffer[body:after], found)
-                return after
+            mark, high, middle, size, track, relative, flags = _PLAIN_BLOCK.unpack_from(buffer, at)
+            if mark == _PLAIN_MARK and not (high or middle or flags & _LACED) and size >= _BLOCK_HEAD_BYTES:
+                channel = self._lanes.get(track & 0x7F) if 0x80 < track < 0xFF else None
+                if channel is not None:
+                    payload = at + _PLAIN_BLOCK.size
+                    after = payload + size - _BLOCK_HEAD_BYTES
+                    if after > end:
+                        self._needed = after
+                        return at
+                    self._needed = after + 1
+                    found.append(Block(channel, self._plain_at_ms + relative, buffer[payload:after]))
+                    return after
         if self._level:
             self._leave_full_containers(self._offset + at, found)
         try:
@@ -169,7 +177,8 @@ class FragmentScanner:
             if level < self._level and any(self._ends[inner] for inner in range(level + 1, self._level + 1)):
                 raise self._malformed("inside a container of known size", element, at, size)
             self._level = level
-            self._in_plain_cluster = self._in_plain_cluster and level == _IN_CLUSTER
+            if level != _IN_CLUSTER:
+                self._plain_at_ms = None
         container = element in (Id.SEGMENT, Id.CLUSTER)
         if size > (MAX_CONTAINER_BYTES if container else MAX_ELEMENT_BYTES):
             raise self._malformed("too large", element, at, size)
@@ -182,8 +191,7 @@ class FragmentScanner:
             self._ends[self._level] = finish
             if element == Id.SEGMENT and not self._in_fragment:
                 raise self._malformed("without an EBML header", element, at, size)
-            self._cluster_at_ms = None
-            self._in_plain_cluster = False
+            self._cluster_at_ms = self._plain_at_ms = None
 
     def _check_parent(self, element: int, finish: int | None, at: int, size: int) -> None:
         for level in range(1, self._level + 1):
@@ -201,7 +209,8 @@ class FragmentScanner:
                     self._block(bytes(inner), found)
         elif element == Id.TIMECODE:
             self._cluster_at_ms = int.from_bytes(body) * self._timecode_scale_ns // NANOSECONDS_PER_MS
-            self._in_plain_cluster = self._ends[_IN_SEGMENT] is None and self._ends[_IN_CLUSTER] is None
+            plain = self._timecode_scale_ns == NANOSECONDS_PER_MS and self._ends[1:] == [None, None]
+            self._plain_at_ms = self._cluster_at_ms if plain else None
             found.append(ClusterStarted(self._cluster_at_ms))
         elif element == Id.TAGS:
             found += tags(body)
@@ -249,7 +258,7 @@ class FragmentScanner:
             relative = relative * self._timecode_scale_ns // NANOSECONDS_PER_MS
         flags = body[at + 2]
         payload = body[at + 3 :]
-        if flags & 0x06:
+        if flags & _LACED:
             try:
                 payload = bytes(laced_frames(payload, flags))
             except MalformedElement:  # its size is sound, so the walk is
