@@ -1,12 +1,16 @@
-"""`make bench-trigger`: the trigger's cold start, in an environment of requirements/trigger.txt alone."""
+"""`make bench-trigger`: the trigger's cold start from its archive for Lambda, and nothing else importable."""
 
+import io
 import json
 import os
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +18,7 @@ from pathlib import Path
 from typing import override
 
 from tests.unit.trigger.flow_events import flow_event
+from tools.package import PLATFORMS, build, install_packages
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / ".tools" / "trigger"
@@ -57,12 +62,13 @@ def _aws() -> Generator[str]:
 
 
 def install() -> None:
-    """Puts what the function's package has into `PACKAGE`, byte code included."""
-    command = (
-        *("tools/uv", "pip", "install", "--quiet", "--target", str(PACKAGE), "--python", sys.executable),
-        *("--require-hashes", "--compile-bytecode", "--exact", "-r", "requirements/trigger.txt"),
-    )
-    subprocess.run(command, cwd=ROOT, check=True)
+    """Unpacks the archive of `make package`, for this machine's processor, at `PACKAGE`."""
+    shutil.rmtree(PACKAGE, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Path(folder)
+        install_packages(packages, PLATFORMS["arm64" if platform.machine() == "aarch64" else "x86_64"])
+        with zipfile.ZipFile(io.BytesIO(build(packages, ROOT))) as archive:
+            archive.extractall(PACKAGE)
 
 
 def cold_start(url: str, bytecode: Path | None) -> Figures:
@@ -81,7 +87,7 @@ def cold_start(url: str, bytecode: Path | None) -> Figures:
     program = str(ROOT / "benchmarks" / "trigger_cold_start.py")
     interpreter = str(getattr(sys, "_base_executable", sys.executable))
     done = subprocess.run(
-        (interpreter, "-I", "-S", *prefix, program, json.dumps(flow_event()), str(PACKAGE), str(ROOT)),
+        (interpreter, "-I", "-S", *prefix, program, json.dumps(flow_event()), str(PACKAGE)),
         env=environment,
         capture_output=True,
         text=True,

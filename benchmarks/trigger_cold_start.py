@@ -1,7 +1,7 @@
 """One cold start of the trigger in an interpreter of its own: prints milliseconds as JSON.
 
-`python -I -S trigger_cold_start.py EVENT PATH…`; the paths are the function's package and the sources, as
-Lambda has them on its path. Nothing else is importable.
+`python -I -S trigger_cold_start.py EVENT PATH`; the path is the unpacked archive. Nothing else is
+importable.
 """
 
 import json

@@ -9,7 +9,7 @@ invocation takes a process of its own, kept warm, as on AWS. What the function p
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +34,14 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def build_zip(root: Path) -> bytes:
     """The function's archive, the same bytes for the same sources; `root` is the repository."""
+    return pack(root, sources(root))
+
+
+def pack(root: Path, files: Iterable[Path]) -> bytes:
+    """An archive of `files` below `root`, the same bytes for the same files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in _sources(root):
+        for path in files:
             entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
@@ -81,7 +86,8 @@ def warm(client: "LambdaClient", name: str, processes: int = 1) -> None:
             at_once.submit(client.invoke, FunctionName=name, Payload=json.dumps({"Name": "warm"}))
 
 
-def _sources(root: Path) -> Iterator[Path]:
+def sources(root: Path) -> Iterator[Path]:
+    """The trigger's own modules, in the repository at `root`."""
     yield root / "services" / "__init__.py"
     for package in _PACKAGES:
         yield from sorted((root / package).rglob("*.py"))
