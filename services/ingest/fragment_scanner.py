@@ -101,7 +101,10 @@ class FragmentScanner:
         at = 0
         try:
             end = len(buffer)
-            while at < end and (after := self._element(buffer, at, end, found)) > at:
+            while at < end:
+                after = self._plain_block(buffer, at, end, found) or self._element(buffer, at, end, found)
+                if after == at:
+                    break
                 at = after
         except MalformedFragment as error:
             error.scanned = tuple(found)
@@ -119,22 +122,27 @@ class FragmentScanner:
         self._in_fragment = False
         return [FragmentEnded(whole=not self._held)]
 
+    def _plain_block(self, buffer: bytes, at: int, end: int, found: list[Scanned]) -> int:
+        """As `_element` does it for nearly every byte, since all that stands around is known; 0: it must do it."""
+        if self._plain_at_ms is None or end - at < _PLAIN_BLOCK.size:
+            return 0
+        mark, high, middle, size, track, relative, flags = _PLAIN_BLOCK.unpack_from(buffer, at)
+        if mark != _PLAIN_MARK or high or middle or flags & _LACED or size < _BLOCK_HEAD_BYTES:
+            return 0
+        channel = self._lanes.get(track & 0x7F) if 0x80 < track < 0xFF else None
+        if channel is None:
+            return 0
+        payload = at + _PLAIN_BLOCK.size
+        after = payload + size - _BLOCK_HEAD_BYTES
+        if after > end:
+            self._needed = after
+            return at
+        self._needed = after + 1
+        found.append(Block(channel, self._plain_at_ms + relative, buffer[payload:after]))
+        return after
+
     def _element(self, buffer: bytes, at: int, end: int, found: list[Scanned]) -> int:
         """Takes one element (of a container its head); gives the offset after it, or `at` when it is cut."""
-        if self._plain_at_ms is not None and end - at >= _PLAIN_BLOCK.size:
-            # The way of nearly every byte: what the rest of this function finds out is known already.
-            mark, high, middle, size, track, relative, flags = _PLAIN_BLOCK.unpack_from(buffer, at)
-            if mark == _PLAIN_MARK and not (high or middle or flags & _LACED) and size >= _BLOCK_HEAD_BYTES:
-                channel = self._lanes.get(track & 0x7F) if 0x80 < track < 0xFF else None
-                if channel is not None:
-                    payload = at + _PLAIN_BLOCK.size
-                    after = payload + size - _BLOCK_HEAD_BYTES
-                    if after > end:
-                        self._needed = after
-                        return at
-                    self._needed = after + 1
-                    found.append(Block(channel, self._plain_at_ms + relative, buffer[payload:after]))
-                    return after
         if self._level:
             self._leave_full_containers(self._offset + at, found)
         try:
