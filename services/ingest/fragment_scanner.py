@@ -123,7 +123,7 @@ class FragmentScanner:
         return [FragmentEnded(whole=not self._held)]
 
     def _plain_block(self, buffer: bytes, at: int, end: int, found: list[Scanned]) -> int:
-        """As `_element` does it for nearly every byte, since all that stands around is known; 0: it must do it."""
+        """As `_element`, for nearly every byte, since what stands around is known; 0: ask `_element`."""
         if self._plain_at_ms is None or end - at < _PLAIN_BLOCK.size:
             return 0
         mark, high, middle, size, track, relative, flags = _PLAIN_BLOCK.unpack_from(buffer, at)

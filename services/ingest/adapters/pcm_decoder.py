@@ -29,9 +29,9 @@ _OPTIONS: Final = {
     "indexmem": "4096",
 }
 BUFFER_BYTES: Final = 2_048
-"""FFmpeg's input buffer: one block of Connect's and its head; larger ones pass it by. It is filled from end to
-end before it is used again, so that PyAV's default of 32 KiB, times 500 calls, is never in the processor's
-caches (measured: with a second track's codec it doubles what a block costs)."""
+"""FFmpeg's input buffer: one block of Connect's and its head; larger ones pass it by. It is filled from
+end to end before it is used again, so that PyAV's default of 32 KiB, times 500 calls, is never in the
+processor's caches (measured: with a second track's codec it doubles what a block costs)."""
 _TRACK: Final = 1
 _AUDIO_TRACK: Final = 2
 _UNKNOWN_SIZE: Final = b"\x01" + b"\xff" * 7
