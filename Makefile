@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow chaos fuzz soak bench-ingest bench-delivery bench-trigger check format docs lock clean setup terraform-check test-localstack \
+.PHONY: help demo test test-slow chaos fuzz soak bench-ingest bench-transcribe bench-delivery bench-trigger check format docs lock clean setup terraform-check test-localstack \
         package images images-check compose-check push \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
@@ -36,6 +36,9 @@ soak: setup  ## run calls of three hours through ingest
 
 bench-ingest: setup  ## measure what a call costs in ingest (the table in docs/performance.md)
 	@$(python) -m benchmarks.bench_ingest
+
+bench-transcribe: setup  ## measure what a call costs in transcribe (the table in docs/performance.md)
+	@$(python) -m benchmarks.bench_transcribe
 
 bench-delivery: setup  ## measure what a message costs in delivery (the table in docs/performance.md; RUNS=3)
 	@$(python) -m benchmarks.delivery $${RUNS:-3}
