@@ -24,7 +24,9 @@ from contracts.events import SessionRequested
 from contracts.model import ContactId, Contract
 from contracts.session import NonNegative
 
-VERSION = 1
+VERSIONS: tuple[int, ...] = (1,)
+"""That this release speaks. A release that changes frames adds a version and goes on speaking the one before:
+during a deployment either side may be the older one."""
 PATH = "/link"
 HEARTBEAT_S = 1.0
 DEAD_AFTER_S = 2.5
@@ -46,9 +48,14 @@ class Hello(Contract):
     """First frame of each side; the answer names the one version that both speak."""
 
     type: Literal["hello"] = "hello"
-    versions: tuple[int, ...] = (VERSION,)
+    versions: tuple[int, ...] = VERSIONS
     peer: str
     """Name of the process, for logs."""
+
+
+def agreed(offered: Iterable[int]) -> int | None:
+    """The newest version that is offered and that this release speaks, too; None when there is none."""
+    return max(set(offered).intersection(VERSIONS), default=None)
 
 
 class Open(Contract):

@@ -17,8 +17,8 @@ from contracts.link import (
     MAX_FRAME_BYTES,
     PATH,
     PSK_IDENTITY,
-    VERSION,
     Hello,
+    agreed,
     pre_shared_key,
 )
 from services.ingest.adapters.link import TranscribeLink, parsed
@@ -85,7 +85,7 @@ async def _greet(connection: ClientConnection, peer: str) -> str:
         raise LinkFailed("no hello") from error
     if not isinstance(hello, Hello):
         raise LinkFailed("no hello")
-    if VERSION not in hello.versions:
+    if agreed(hello.versions) is None:
         msg = f"no common version in {hello.versions}"
         raise LinkFailed(msg)
     return hello.peer

@@ -20,11 +20,11 @@ from contracts.link import (
     MAX_FRAME_BYTES,
     PATH,
     PSK_IDENTITY,
-    VERSION,
     FromIngest,
     Hello,
     MalformedFrame,
     Open,
+    agreed,
     decode_audio,
     pre_shared_key,
 )
@@ -62,8 +62,9 @@ class Attendant(Protocol):
 class Link:
     """One connection of an ingest."""
 
-    def __init__(self, connection: ServerConnection, peer: str) -> None:
+    def __init__(self, connection: ServerConnection, peer: str, version: int) -> None:
         self.peer = peer
+        self.version = version
         self._connection = connection
         self._outbox: deque[str] = deque()
         self._wake = asyncio.Event()
@@ -130,7 +131,7 @@ class LinkServer:
             logger().warning("transcribe.link_refused", exc_info=error)
             await connection.close(PROTOCOL_ERROR)
             return
-        logger().info("transcribe.link_up", peer=link.peer)
+        logger().info("transcribe.link_up", peer=link.peer, version=link.version)
         self._attendant.greet(link)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -147,10 +148,11 @@ class LinkServer:
         frame = FROM_INGEST.validate_json(first)
         if not isinstance(frame, Hello):
             raise LinkRefused("the first frame was not hello")
-        if VERSION not in frame.versions:
+        version = agreed(frame.versions)
+        if version is None:
             raise LinkRefused("no version in common")
-        link = Link(connection, frame.peer)
-        link.send(Hello(versions=(VERSION,), peer=self._process))
+        link = Link(connection, frame.peer, version)
+        link.send(Hello(versions=(version,), peer=self._process))
         return link
 
     async def _read(self, connection: ServerConnection, link: Link) -> None:

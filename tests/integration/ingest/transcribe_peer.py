@@ -15,7 +15,7 @@ from contracts.link import (
     FROM_INGEST,
     MAX_FRAME_BYTES,
     PSK_IDENTITY,
-    VERSION,
+    VERSIONS,
     AudioChunk,
     ClosedSession,
     Credit,
@@ -68,7 +68,7 @@ class TranscribePeer:
 
     def __init__(self) -> None:
         self.port = 0
-        self.versions: tuple[int, ...] = (VERSION,)
+        self.versions: tuple[int, ...] = VERSIONS
         self.answer: Callable[[Open], list[FromTranscribe]] = self.claim
         self.sessions: list[Heard] = []
         self.connections: list[ServerConnection] = []

@@ -139,6 +139,17 @@ async def test_whoever_does_not_begin_with_a_hello_in_our_version_is_sent_away(
     assert attending.links == []
 
 
+async def test_an_ingest_of_the_next_release_is_answered_in_the_version_of_this_one(
+    attending: Attending, port: int
+) -> None:
+    async with connecting(port) as connection:
+        await connection.send(Hello(versions=(2, 1), peer="next").model_dump_json())
+        hello = FROM_TRANSCRIBE.validate_json(await connection.recv())
+        assert hello == Hello(versions=(1,), peer="transcribe-1")
+        await attending.until(lambda: len(attending.links) == 1)
+        assert attending.links[0].version == 1
+
+
 @pytest.mark.parametrize("frame", [b"\0\0", '{"type":"open"}', "not json", '{"type":"hello","peer":"again"}'])
 async def test_a_malformed_frame_ends_the_link(attending: Attending, port: int, frame: str | bytes) -> None:
     async with connecting(port) as connection:

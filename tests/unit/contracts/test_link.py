@@ -4,8 +4,11 @@ from hypothesis import strategies as st
 
 from contracts.link import (
     MAX_FRAME_BYTES,
+    VERSIONS,
     AudioChunk,
+    Hello,
     MalformedFrame,
+    agreed,
     decode_audio,
     encode_audio,
     pre_shared_key,
@@ -54,3 +57,15 @@ def test_half_a_stereo_sample_is_malformed() -> None:
 def test_keys_differ_with_the_secret_and_have_the_length_of_sha256() -> None:
     assert len(pre_shared_key("a")) == 32
     assert pre_shared_key("a") != pre_shared_key("b")
+
+
+def test_neighbours_one_version_apart_agree_on_the_older_ones() -> None:
+    newest = max(VERSIONS)
+    assert agreed((newest + 1, newest)) == newest
+    assert agreed(Hello(peer="this release").versions) == newest
+    assert agreed((min(VERSIONS),)) == min(VERSIONS)
+
+
+def test_neighbours_without_a_common_version_agree_on_none() -> None:
+    assert agreed((max(VERSIONS) + 1,)) is None
+    assert agreed(()) is None
