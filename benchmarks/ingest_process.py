@@ -18,24 +18,18 @@ from pathlib import Path
 import uvloop
 from pydantic import SecretStr
 
-from benchmarks.connect_stream import BLOCK_BYTES
-from benchmarks.ingest_feeder import SECRET, STREAM, Times, block_count
+from benchmarks.ingest_feeder import CHUNK_MS, SECRET, STREAM, Times
 from benchmarks.ingest_stages import request
-from contracts.audio import STEREO_SAMPLE_BYTES
-from contracts.link import AudioChunk
 from services.ingest.adapters.dial import tls_context
 from services.ingest.adapters.kinesis_video import KinesisVideo
 from services.ingest.adapters.links import TranscribeLinks
-from services.ingest.adapters.live_session import LiveSession
 from services.ingest.adapters.shared_media import SharedMedia
 from services.ingest.lease import Request
-from services.ingest.ports import Link, LinkUser
 from services.ingest.service import Ingest
 from services.ingest.settings import Endpoint, Settings
 from telemetry import log
 
 WARM_UP_S = 12
-BLOCK_SAMPLES = BLOCK_BYTES // 2
 
 
 class Queue:
@@ -62,57 +56,10 @@ class Queue:
         """As `ports.Requests`."""
 
 
-class TimedLink:
-    """Notes how long after its last block each chunk is on the link."""
-
-    def __init__(self, link: Link, session: int, times: Times, late_ms: list[float]) -> None:
-        self._link = link
-        self._session = session
-        self._times = times
-        self._late_ms = late_ms
-        self.send = link.send
-        self.leave = link.leave
-
-    def send_audio(self, chunk: AudioChunk) -> None:
-        """As `ports.Link`."""
-        end = chunk.position_samples + len(chunk.pcm) // STEREO_SAMPLE_BYTES
-        pair = 2 * ((end - 1) // BLOCK_SAMPLES)
-        sent_at = max(self._times.sent_at(self._session, pair), self._times.sent_at(self._session, pair + 1))
-        self._late_ms.append((time.monotonic() - sent_at) * 1000)
-        self._link.send_audio(chunk)
-
-
-class TimedLinks:
-    """The real links, with a watch."""
-
-    def __init__(self, links: TranscribeLinks, times: Times) -> None:
-        self._links = links
-        self._times = times
-        self.late_ms: list[float] = []
-
-    @property
-    def ready(self) -> bool:
-        """As `ports.Links`."""
-        return self._links.ready
-
-    async def run(self) -> None:
-        """As `ports.Links`."""
-        await self._links.run()
-
-    def assign(self, user: LinkUser) -> tuple[Link, int] | None:
-        """As `ports.Links`."""
-        assigned = self._links.assign(user)
-        if assigned is None or not isinstance(user, LiveSession):
-            return assigned
-        link, handle = assigned
-        session = int(user.request.detail.session_id)
-        return TimedLink(link, session, self._times, self.late_ms), handle
-
-
 def memory_bytes() -> int:
-    """Resident memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    """Resident memory of this process alone: without files, such as the one that holds the times."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("RssAnon:")[2].split()[0]) * 1024
 
 
 async def _measure(sessions: int, seconds: int, media_port: int, link_port: int, times: Times) -> None:
@@ -128,25 +75,23 @@ async def _measure(sessions: int, seconds: int, media_port: int, link_port: int,
         transcribe_endpoints=(Endpoint("127.0.0.1", link_port),),
         link_secret=SecretStr(SECRET),
         max_sessions=sessions,
-        metrics_every_s=3600,
     )
     stop = asyncio.Event()
     async with KinesisVideo(read_timeout_s=10, max_bodies=sessions) as streams, asyncio.TaskGroup() as tasks:
-        real = TranscribeLinks(settings.transcribe_endpoints, tls_context(settings.link_secret), "bench")
-        links = TimedLinks(real, times)
+        links = TranscribeLinks(settings.transcribe_endpoints, tls_context(settings.link_secret), "bench")
         ingest = Ingest(settings, SharedMedia(streams), Queue(sessions), links, settings.limits)
         tasks.create_task(ingest.run(stop))
         await asyncio.sleep(WARM_UP_S)
-        links.late_ms.clear()
         cpu, begun = time.process_time(), time.monotonic()
         await asyncio.sleep(seconds)
         cpu, elapsed = time.process_time() - cpu, time.monotonic() - begun
-        late_ms, memory = sorted(links.late_ms), memory_bytes()
+        memory = memory_bytes()
         stop.set()
+    late_ms = sorted(times.late_ms(begun, begun + elapsed))
     result = {
         "sessions": sessions,
         "cpu_us": cpu * 1e6 / sessions / elapsed,
-        "heard_s": len(late_ms) / 10 / sessions / elapsed,
+        "heard_s": len(late_ms) * CHUNK_MS / 1000 / sessions / elapsed,
         "memory_bytes": memory,
         "p50_ms": statistics.median(late_ms),
         "p99_ms": late_ms[len(late_ms) * 99 // 100],
@@ -160,7 +105,7 @@ def main(sessions: int, seconds: int) -> None:
     call_s = WARM_UP_S + seconds + 10
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "times"
-        times = Times(path, sessions, block_count(call_s))
+        times = Times(path, sessions, call_s)
         command = [sys.executable, "-m", "benchmarks.ingest_feeder", str(sessions), str(call_s), str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as feeder:
             assert feeder.stdout is not None  # noqa: S101  # for the type
