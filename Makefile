@@ -25,8 +25,8 @@ test: setup  ## run every test: unit, integration, system (some of them: ARGS="-
 test-slow: setup  ## run the tests that need a machine to themselves: disturbed calls, dead endpoints
 	@$(python) -m pytest -m slow $(ARGS)
 
-chaos: setup  ## kill, freeze and cut what serves 100 calls, 30 rounds (ARGS="--calls 20 --rounds 2 --seed 7")
-	@$(python) -m tests.chaos $(ARGS)
+chaos: setup  ## kill, freeze and cut what serves 100 calls, 30 rounds (CALLS=20 ROUNDS=2 SEED=7)
+	@$(python) -m tests.chaos $(if $(CALLS),--calls $(CALLS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 fuzz: setup  ## run mutated Connect streams through ingest (FUZZ_INPUTS=200000)
 	@$(python) -m tests.integration.ingest.fuzzing $${FUZZ_INPUTS:-200000}

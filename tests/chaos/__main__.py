@@ -8,111 +8,109 @@ import platform
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from embedded import trigger_function
-from embedded.system import Configuration, System, running
+from embedded.system import System, running
 from emulators.connect.functions import lambda_function
 from tests.chaos.disturbance import Disturbance, draw
-from tests.chaos.report import RunReport
-from tests.chaos.run import Headroom, disturbed_run
-
-REPLICAS = 2
-SETTINGS = {"ingest": {"IDLE_S": "10"}}
+from tests.chaos.run import REPLICAS, Outcome, Plan, disturbed_run
+from tests.chaos.totals import Round, Totals
 
 
 def main() -> int:
-    """Exit code 0 when no round has a deviation."""
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--calls", type=int, default=100, help="at once, per round (default %(default)s)")
-    parser.add_argument("--rounds", type=int, default=30, help="default %(default)s")
-    parser.add_argument("--seconds", type=float, default=40, help="of each call (default %(default)s)")
-    parser.add_argument("--every", type=float, default=6, help="seconds between disturbances")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first round")
-    parser.add_argument("--no-interims", action="store_true", help="final results only")
-    parser.add_argument("--report", type=Path, default=Path(".chaos/report.json"))
-    chosen = parser.parse_args()
+    """Exit code 0 when no round has a deviation; a run that is interrupted reports the rounds before."""
+    chosen = _arguments()
     chosen.report.parent.mkdir(parents=True, exist_ok=True)
-    rounds = [_round(chosen, chosen.seed + number) for number in range(chosen.rounds)]
-    totals = Counter[str]()
-    for found in rounds:
-        totals.update(found.counts)
-    machine = {"cores": os.cpu_count(), "python": platform.python_version()}
+    rounds: list[Round] = []
+    try:
+        for number in range(chosen.rounds):
+            rounds.append(_round(chosen, chosen.seed + number))
+            _write(chosen, rounds)
+    except KeyboardInterrupt:
+        print(f"interrupted: {len(rounds)} of {chosen.rounds} rounds were finished", flush=True)
+    totals = Totals(rounds)
+    _write(chosen, rounds)
+    print(f"{totals}\nreport: {chosen.report}, {chosen.report.with_suffix('.md')}")
+    return 0 if rounds and len(rounds) == chosen.rounds and totals.clean else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    add = parser.add_argument
+    add("--calls", type=int, default=100, help="at once, per round (default %(default)s)")
+    add("--rounds", type=int, default=30, help="default %(default)s")
+    add("--seconds", type=float, default=30, help="of a call, a few are longer (default %(default)s)")
+    add("--every", type=float, default=6, help="seconds between disturbances (default %(default)s)")
+    add("--seed", type=int, default=int(time.time()), help="of the first round; the next has the next")
+    add("--stagger", type=float, default=0.2, help="seconds between two calls (default %(default)s)")
+    add("--interim-ms", type=int, default=1_000, help="audio between interim results; 0: none")
+    add("--logs", type=Path, help="keep the processes' logs in this folder, one folder per seed")
+    add("--report", type=Path, default=Path(".chaos/report.json"), help="default %(default)s")
+    return parser.parse_args()
+
+
+def _write(chosen: argparse.Namespace, rounds: Sequence[Round]) -> None:
+    totals = Totals(rounds)
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     document = {
         "machine": machine,
-        "arguments": {**vars(chosen), "report": None},
-        "totals": totals,
-        "rounds": rounds,
+        "arguments": {name: str(value) for name, value in vars(chosen).items()},
+        "counts": totals.counts(),
+        "disturbances": totals.applied(),
+        "resumed": totals.resumed(),
+        "rounds": [asdict(each) for each in rounds],
     }
-    chosen.report.write_text(json.dumps(document, indent=1, default=_plain) + "\n")
-    print(f"{chosen.rounds} rounds of {chosen.calls} calls: {dict(totals)}\nreport: {chosen.report}")
-    return 0 if all(found.clean for found in rounds) else 1
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What the report says of one round."""
-
-    seed: int
-    clean: bool
-    counts: dict[str, int]
-    deviations: list[str]
-    disturbances: list[str]
-    seconds: float
-    busy: float
-    worst_lateness_ms: int
+    chosen.report.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    command = f"make chaos CALLS={chosen.calls} ROUNDS={chosen.rounds} SEED={chosen.seed}"
+    chosen.report.with_suffix(".md").write_text(totals.markdown(command, machine), encoding="utf-8")
 
 
 def _round(chosen: argparse.Namespace, seed: int) -> Round:
-    disturbances = draw(seed, seconds=chosen.seconds, every_s=chosen.every, replicas=REPLICAS)
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Configuration(folder=Path(folder), replicas=REPLICAS, settings=SETTINGS)
-        with running(configuration) as system:
-            begun_at = time.monotonic()
-            report, headroom = asyncio.run(_measured(system, disturbances, chosen, seed))
-    machine = (
-        f"{headroom.busy:.0%} of the machine busy, loop at worst {headroom.worst_lateness_ms:.0f} ms late"
+    plan = Plan(
+        calls=chosen.calls,
+        seconds=chosen.seconds,
+        seed=seed,
+        stagger_s=chosen.stagger,
+        interim_ms=chosen.interim_ms,
     )
-    print(f"seed {seed}: {report}\n  {machine}", flush=True)
+    disturbances = draw(seed, seconds=plan.span_s, every_s=chosen.every, replicas=REPLICAS)
+    begun_at = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = chosen.logs / str(seed) if chosen.logs else Path(scratch)
+        with running(plan.configuration(folder)) as system:
+            outcome = asyncio.run(_played(system, disturbances, plan))
+    print(f"seed {seed}: {outcome.report}\n  {outcome.headroom}", flush=True)
+    return _as_round(outcome, seed, disturbances, time.monotonic() - begun_at)
+
+
+async def _played(system: System, disturbances: Sequence[Disturbance], plan: Plan) -> Outcome:
+    os.environ.update(system.aws.environment)
+    async with lambda_function(trigger_function.NAME) as function:
+        return await disturbed_run(
+            system, function, disturbances, plan, tell=lambda line: print(f"  {line}", flush=True)
+        )
+
+
+def _as_round(outcome: Outcome, seed: int, disturbances: Sequence[Disturbance], seconds: float) -> Round:
+    headroom = outcome.headroom
     return Round(
         seed=seed,
-        clean=report.clean,
-        counts=report.counts(),
-        deviations=[str(call) for call in report.calls if not call.clean],
+        clean=outcome.report.clean,
+        counts=outcome.report.counts(),
+        deviations=[str(call) for call in outcome.report.calls if not call.clean],
         disturbances=[str(disturbance) for disturbance in disturbances],
-        seconds=round(time.monotonic() - begun_at, 1),
+        applied=dict(outcome.applied),
+        resumed=dict(outcome.resumed),
+        gaps=len(outcome.gaps),
+        seconds=round(seconds, 1),
         busy=round(headroom.busy, 3),
         worst_lateness_ms=round(headroom.worst_lateness_ms),
+        overloaded=headroom.overloaded,
+        cpu_s={name: round(used, 1) for name, used in headroom.cpu_s.items()},
     )
-
-
-def _plain(value: object) -> object:
-    return asdict(value) if isinstance(value, Round) else str(value)
-
-
-async def _measured(
-    system: System, disturbances: Sequence[Disturbance], chosen: argparse.Namespace, seed: int
-) -> tuple[RunReport, Headroom]:
-    headroom = Headroom()
-    watching = asyncio.create_task(headroom.watch())
-    os.environ.update(system.aws.environment)
-    try:
-        async with lambda_function(trigger_function.NAME) as function:
-            report = await disturbed_run(
-                system,
-                function,
-                disturbances,
-                calls=chosen.calls,
-                seconds=chosen.seconds,
-                first_seed=seed * 1_000,
-                interims=not chosen.no_interims,
-            )
-    finally:
-        watching.cancel()
-    return report, headroom
 
 
 if __name__ == "__main__":

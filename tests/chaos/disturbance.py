@@ -15,24 +15,59 @@ class Kind(StrEnum):
     """SIGTERM, as a deployment does; started again when it has ended."""
     FREEZE = "freeze"
     """SIGSTOP, and SIGCONT later: the process believes that no time has passed."""
+    LINK_HOLD = "link-hold"
+    """A link between an ingest and a transcribe is a black hole for a while, then passes all of it late."""
+    LINK_CUT = "link-cut"
+    """It is a black hole for a while, then cut."""
     DEEPGRAM_DROP = "deepgram-drop"
     """Every open connection is cut (1006)."""
-    DEEPGRAM_CLOSE = "deepgram-close"
+    DEEPGRAM_1011 = "deepgram-1011"
     """Every open connection is closed with 1011."""
+    DEEPGRAM_1012 = "deepgram-1012"
+    """Every open connection is closed with 1012."""
     DEEPGRAM_STALL = "deepgram-stall"
-    """One open connection is never answered again."""
+    """Open connections are never answered again."""
     DEEPGRAM_REFUSE = "deepgram-refuse"
     """Every open connection is cut, and the next handshakes are answered with 429."""
+    DEEPGRAM_MUTE = "deepgram-mute"
+    """Every open connection is cut, and the next ones are accepted and never answered."""
+    DEEPGRAM_HOLD = "deepgram-hold"
+    """The way to Deepgram is a black hole for a while."""
     KVS_DROP = "kvs-drop"
-    """Every GetMedia body is cut."""
+    """Every GetMedia body is cut, in the middle of a fragment."""
+    KVS_ERROR = "kvs-error"
+    """Every GetMedia body ends with an error in its tags."""
+    KVS_THROTTLE = "kvs-throttle"
+    """Every GetMedia body is cut, and the next calls are refused."""
     AWS_PAUSE = "aws-pause"
     """SQS, EventBridge and DynamoDB answer nothing for a while."""
+    AWS_ERRORS = "aws-errors"
+    """They answer a share of requests with 500, 503 or a throttling error for a while."""
+    AWS_LOST_REPLIES = "aws-lost-replies"
+    """They do what a share of requests asks, but the answer is lost."""
+    REQUEST_TWICE = "request-twice"
+    """Session requests of calls that run come again, under another message id."""
 
 
 SERVICES = ("ingest", "transcribe", "delivery")
-_ON_SERVICES = (Kind.KILL, Kind.TERMINATE, Kind.FREEZE)
+ON_SERVICES = (Kind.KILL, Kind.TERMINATE, Kind.FREEZE)
+ON_LINKS = (Kind.LINK_HOLD, Kind.LINK_CUT)
+_ON_PEERS = tuple(kind for kind in Kind if kind not in ON_SERVICES)
+_LASTS_S = {
+    Kind.LINK_HOLD: (1.0, 12.0),
+    Kind.LINK_CUT: (1.0, 12.0),
+    Kind.DEEPGRAM_HOLD: (3.0, 15.0),
+    Kind.AWS_PAUSE: (2.0, 8.0),
+    Kind.AWS_ERRORS: (2.0, 8.0),
+    Kind.AWS_LOST_REPLIES: (2.0, 6.0),
+}
+"""Seconds; kinds without an entry happen in a moment."""
 _FREEZE_S = (5.0, 20.0)
-_AWS_PAUSE_S = (2.0, 8.0)
+_LONG_FREEZE_S = (20.0, 90.0)
+_LONG_FREEZES = 0.25
+_ON_A_SERVICE = 0.5
+_TOGETHER = 0.3
+"""Share of the moments at which two processes, or a process and a peer, are disturbed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +78,7 @@ class Disturbance:
     """After the first call began."""
     kind: Kind
     target: str | None = None
-    """Name of the process, for kinds that befall one."""
+    """Name of the process or of the relay, for kinds that befall one."""
     lasts_s: float = 0.0
 
     def __str__(self) -> str:
@@ -53,23 +88,36 @@ class Disturbance:
 
 
 def draw(seed: int, *, seconds: float, every_s: float, replicas: int) -> Sequence[Disturbance]:
-    """Disturbances about every `every_s`, the first when calls are under way, none in the last 5 s.
+    """Disturbances at random moments, about every `every_s`, none in the first 3 s or the last 5 s.
 
-    Each process of a service is meant as often as any other; half of the disturbances befall processes.
+    Half of them befall processes, each as often as any other; at three moments of ten two things happen at
+    once. None lasts longer than the run by more than 10 s.
     """
     dice = random.Random(seed)
     drawn: list[Disturbance] = []
-    at_s = every_s
+    at_s = 3 + dice.uniform(0, every_s)
     while at_s < seconds - 5:
-        drawn.append(_one(dice, at_s, replicas))
-        at_s += every_s * dice.uniform(0.7, 1.3)
+        longest_s = seconds + 10 - at_s
+        first = _one(dice, at_s, replicas, longest_s)
+        drawn.append(first)
+        if dice.random() < _TOGETHER:
+            second = _one(dice, at_s, replicas, longest_s)
+            if second.target != first.target or second.kind not in ON_SERVICES:
+                drawn.append(second)
+        at_s += every_s * dice.uniform(0.5, 1.5)
     return drawn
 
 
-def _one(dice: random.Random, at_s: float, replicas: int) -> Disturbance:
-    if dice.random() < 0.6:
-        kind = dice.choice(_ON_SERVICES)
+def _one(dice: random.Random, at_s: float, replicas: int, longest_s: float) -> Disturbance:
+    if dice.random() < _ON_A_SERVICE:
+        kind = dice.choice(ON_SERVICES)
         target = f"{dice.choice(SERVICES)}-{dice.randint(1, replicas)}"
-        return Disturbance(at_s, kind, target, dice.uniform(*_FREEZE_S) if kind is Kind.FREEZE else 0.0)
-    kind = dice.choice([kind for kind in Kind if kind not in _ON_SERVICES])
-    return Disturbance(at_s, kind, lasts_s=dice.uniform(*_AWS_PAUSE_S) if kind is Kind.AWS_PAUSE else 0.0)
+        long = dice.random() < _LONG_FREEZES
+        lasts_s = dice.uniform(*(_LONG_FREEZE_S if long else _FREEZE_S)) if kind is Kind.FREEZE else 0.0
+        return Disturbance(at_s, kind, target, min(lasts_s, longest_s))
+    kind = dice.choice(_ON_PEERS)
+    target = None
+    if kind in ON_LINKS:
+        target = f"ingest-{dice.randint(1, replicas)}.transcribe-{dice.randint(1, replicas)}"
+    lasts_s = dice.uniform(*_LASTS_S[kind]) if kind in _LASTS_S else 0.0
+    return Disturbance(at_s, kind, target, lasts_s)

@@ -5,12 +5,27 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
+from emulators.deepgram.codec import SAMPLE_RATE
 from emulators.deepgram.script import CallScript
 from emulators.deepgram.verdict import Verdict, judge, received_words
 from emulators.receiver.recorder import Received
 
 BLOCK_SAMPLES = 512
+COUNTED = ("lost", "doubled", "misordered", "wrong_channel", "shifted", "damaged", "foreign")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Something that happened to a session, as its events tell: a resume, or a gap."""
+
+    at_s: float
+    """Into the call's audio."""
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.what} at {self.at_s:.2f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +33,50 @@ class CallReport:
     """One call."""
 
     contact_id: str
+    session_id: str
     seed: int
+    words: int
+    """That were said."""
     verdict: Verdict
     redelivered: int
     """Requests that carried an id which had come before: allowed, and counted apart."""
     backwards: int
     """Requests, redeliveries left out, whose sequence was below one before."""
     outcome: str
+    turns: tuple[Turn, ...] = ()
+    said_at_s: Mapping[str, float] | None = None
+    """When each word was said."""
 
     @property
     def clean(self) -> bool:
         """Every word once, in order, in its place, and the session ended as it should."""
         return self.verdict.clean and not self.backwards and self.outcome == "Session Ended"
 
+    def deviations(self) -> Iterator[str]:
+        """One line for each thing that is wrong, with word and likely cause."""
+        for kind, cases in self.verdict.deviations().items():
+            for case in cases:
+                yield f"{kind}: {case.text} (channel {case.channel}): {case.what}; {self._cause(case.text)}"
+        if self.backwards:
+            yield f"{self.backwards} requests out of order"
+        if self.outcome != "Session Ended":
+            yield self.outcome
+
+    def _cause(self, text: str) -> str:
+        """The last thing that happened to the session at or before the word, within the call's audio."""
+        at_s = (self.said_at_s or {}).get(text.partition("~")[0])
+        if at_s is None:
+            return "not a word of this call"
+        before = [turn for turn in self.turns if turn.at_s <= at_s + 1]
+        last = max(before, key=lambda turn: turn.at_s, default=None)
+        return f"said at {at_s:.2f} s, after {last or 'the beginning'}"
+
     def __str__(self) -> str:
-        deviations = "" if self.verdict.clean else f"\n{self.verdict}"
-        backwards = f"\n{self.backwards} requests out of order" if self.backwards else ""
-        return f"call {self.seed} ({self.contact_id}): {self.outcome}{backwards}{deviations}"
+        lines = "".join(f"\n  {line}" for line in self.deviations())
+        turns = "".join(f"\n  {turn}" for turn in self.turns)
+        return (
+            f"call {self.seed}, session {self.session_id} ({self.contact_id}): {self.outcome}{turns}{lines}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +92,11 @@ class RunReport:
 
     def counts(self) -> dict[str, int]:
         """Words, deviations by kind, redeliveries, and sessions that did not end."""
-        found: Counter[str] = Counter(dict.fromkeys(("lost", "doubled", "misordered", "wrong_channel"), 0))
+        found: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
         for call in self.calls:
             found.update({kind: len(cases) for kind, cases in call.verdict.deviations().items()})
-            found["words"] += call.verdict.words
+            found["calls"] += 1
+            found["words"] += call.words
             found["redelivered"] += call.redelivered
             found["out_of_order"] += call.backwards
             found["not_ended"] += call.outcome != "Session Ended"
@@ -65,15 +108,16 @@ class RunReport:
 
 
 def report(
-    script: CallScript, contact_id: str, requests: Sequence[Received], events: Sequence[Mapping[str, object]]
+    script: CallScript, contact_id: str, requests: Sequence[Received], events: Sequence[Mapping[str, Any]]
 ) -> CallReport:
     """The verdict on one call."""
     first = list(_first_of_each_id(requests))
     sequences = [int(request.headers["x-sequence"]) for request in first]
-    endings = [str(event["detail-type"]) for event in events]
     return CallReport(
         contact_id=contact_id,
+        session_id=next((str(e["detail"]["session_id"]) for e in events), "unknown"),
         seed=script.seed,
+        words=len(script.words),
         verdict=judge(
             script.words,
             received_words([json.loads(request.body) for request in first]),
@@ -81,8 +125,32 @@ def report(
         ),
         redelivered=len(requests) - len(first),
         backwards=sum(after < before for before, after in pairwise(sequences)),
-        outcome=next((e for e in endings if e in {"Session Ended", "Session Failed"}), "no end"),
+        outcome=_outcome(events),
+        turns=tuple(_turns(events)),
+        said_at_s={word.text: word.start_sample / SAMPLE_RATE for word in script.words},
     )
+
+
+def _outcome(events: Sequence[Mapping[str, Any]]) -> str:
+    for event in events:
+        if event["detail-type"] == "Session Failed":
+            return f"Session Failed: {event['detail']['reason']}"
+    types = {event["detail-type"] for event in events}
+    return "Session Ended" if "Session Ended" in types else "no end" if types else "never requested"
+
+
+def _turns(events: Sequence[Mapping[str, Any]]) -> Iterator[Turn]:
+    for event in events:
+        detail = event["detail"]
+        match event["detail-type"]:
+            case "Session Resumed":
+                yield Turn(detail["from_s"], f"{detail['cause']} (epoch {detail['epoch']})")
+            case "Audio Gap":
+                yield Turn(detail["from_s"], f"gap until {detail['to_s']:.2f} s ({detail['cause']})")
+            case "Delivery Failed":
+                yield Turn(0.0, "delivery failed")
+            case _:
+                pass
 
 
 def _first_of_each_id(requests: Sequence[Received]) -> Iterator[Received]:

@@ -1,88 +1,179 @@
 """Plays calls through a system in which things go wrong."""
 
 import asyncio
-import os
-import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from embedded.system import System
+from embedded.system import Configuration, System
 from emulators.connect.audio import PcmSource
 from emulators.connect.call import Call
-from emulators.connect.functions import LambdaFunction
+from emulators.connect.event import Answer
+from emulators.connect.functions import Function
 from emulators.deepgram.script import CallScript, encode_call
 from tests.chaos.disturbance import Disturbance
 from tests.chaos.hand import Hand
+from tests.chaos.headroom import Headroom
 from tests.chaos.report import RunReport, report
-from tests.system.run import play
+from tests.system.run import Gathered, play
 
-STAGGER_S = 0.25
-_STEP_S = 0.05
+REPLICAS = 2
+CONNECTIONS = 400
+"""What Deepgram refuses here is drawn; its own limit of 150 is not what is tested."""
 LAST_WORDS_S = 150
 """A take-over by the lease alone takes a minute, and what was missed comes at 1.25 times real time."""
+LONG_EVERY = 10
+"""Of the calls that begin in the first half, one of so many is twice as long as the others."""
+CHATTY_EVERY = 4
+"""One call of so many has interim results and short segments, as Deepgram's defaults are."""
+ENDPOINTING_MS = 1_000
+"""Of the others: longer segments, so that a small machine can serve more calls."""
+INVOCATIONS = 10
+INVOKE_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run plays."""
+
+    calls: int
+    seconds: float
+    """Of most calls."""
+    seed: int
+    stagger_s: float = 0.2
+    interim_ms: int = 1_000
+    """Audio between two interim results; 0: there are none."""
+
+    @property
+    def span_s(self) -> float:
+        """From the first call's begin to the end of the last ordinary one."""
+        return self.calls * self.stagger_s + self.seconds
+
+    def seconds_of(self, number: int) -> float:
+        """How long a call is."""
+        is_long = number % LONG_EVERY == 0 and number < self.calls / 2
+        return self.seconds * 2 if is_long else self.seconds
+
+    def scripts(self) -> list[CallScript]:
+        """What is said; the same for the same seed."""
+        return [encode_call(self.seed * 1_000 + n, self.seconds_of(n)) for n in range(self.calls)]
+
+    def configuration(self, folder: Path) -> Configuration:
+        """The system that it needs."""
+        interims = ("--interim-ms", str(self.interim_ms or 1_000))
+        return Configuration(
+            folder=folder,
+            replicas=REPLICAS,
+            settings={"ingest": {"IDLE_S": "10"}},
+            deepgram_options=("--max-connections", str(CONNECTIONS), *interims),
+            relayed=True,
+        )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a run."""
+
+    report: RunReport
+    headroom: Headroom
+    applied: Counter[str]
+    """Disturbances that befell something, by kind."""
+    resumed: Counter[str]
+    """Session Resumed events, by cause."""
+    gaps: Sequence[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Details of Audio Gap events."""
+
+
+class Insisting:
+    """A flow whose error branch leads back to its Lambda block."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    async def __call__(self, event: Any) -> Answer:
+        """Invokes until the trigger has taken the request, within bounds."""
+        for _ in range(INVOCATIONS - 1):
+            answer = await self._function(event)
+            if answer.external.get("lambdaResult") == "success":
+                return answer
+            await asyncio.sleep(INVOKE_AGAIN_S)
+        return await self._function(event)
 
 
 async def disturbed_run(
     system: System,
-    function: LambdaFunction,
+    function: Function,
     disturbances: Sequence[Disturbance],
+    plan: Plan,
     *,
-    calls: int,
-    seconds: float,
-    first_seed: int,
-    interims: bool = True,
     tell: Callable[[str], None] = lambda _: None,
-) -> RunReport:
-    """Plays `calls` calls of `seconds` each while the disturbances happen; the verdict on every one.
+) -> Outcome:
+    """Plays the plan's calls while the disturbances happen; the verdict on every call."""
+    scripts = plan.scripts()
+    calls: list[Call] = []
+    gathered = Gathered()
+    said: dict[str, set[str]] = {}
 
-    Raises:
-        TimeoutError: a session did not end.
-    """
-    scripts = [encode_call(first_seed + number, seconds) for number in range(calls)]
-    gathered = await play(
-        system,
-        function,
-        lambda callback: [_call(script, callback, interims=interims) for script in scripts],
-        stagger_s=STAGGER_S,
-        last_words_s=LAST_WORDS_S,
-        beside=lambda: Hand(system, tell).disturb(disturbances),
+    def make(callback: str) -> Sequence[Call]:
+        for number, script in enumerate(scripts):
+            chatty = number % CHATTY_EVERY == 0
+            calls.append(_call(script, callback, chatty=chatty, interims=plan.interim_ms > 0))
+            said[calls[-1].contact_id] = {word.text for word in script.words}
+        return calls
+
+    hand = Hand(system, plan.seed, lambda: _requests(gathered), tell)
+    async with Headroom(system).watching() as headroom:
+        try:
+            await play(
+                system,
+                Insisting(function),
+                make,
+                stagger_s=plan.stagger_s,
+                last_words_s=LAST_WORDS_S,
+                beside=lambda: hand.disturb(disturbances),
+                gathered=gathered,
+                is_over=lambda gathered, contact: _is_over(gathered, contact, said[contact]),
+            )
+        except TimeoutError:
+            tell(f"not every session was over {LAST_WORDS_S} s after the last call")
+    pairs = zip(scripts, (call.contact_id for call in calls), strict=True)
+    events = [event for of_contact in gathered.events.values() for event in of_contact]
+    return Outcome(
+        RunReport([report(s, c, gathered.requests[c], gathered.events[c]) for s, c in pairs]),
+        headroom,
+        Counter({str(kind): count for kind, count in hand.applied.items()}),
+        Counter(e["detail"]["cause"] for e in events if e["detail-type"] == "Session Resumed"),
+        [e["detail"] for e in events if e["detail-type"] == "Audio Gap"],
     )
-    contacts = [played.started.contact_id for played in gathered.played]
-    return RunReport(
-        [
-            report(script, contact, gathered.requests[contact], gathered.events[contact])
-            for script, contact in zip(scripts, contacts, strict=True)
-        ]
+
+
+def _requests(gathered: Gathered) -> list[Any]:
+    """The requests of contacts whose session has not ended, as they were on the queue."""
+    return [
+        event
+        for contact, events in gathered.events.items()
+        for event in events
+        if event["detail-type"] == "Session Requested"
+        and gathered.event(contact, "Session Ended", "Session Failed") is None
+    ]
+
+
+def _is_over(gathered: Gathered, contact: str, said: set[str]) -> bool:
+    """The session failed; or it ended, and the callback has the closing Metadata, or all words."""
+    if gathered.event(contact, "Session Failed"):
+        return True
+    if not gathered.event(contact, "Session Ended"):
+        return False
+    bodies = [request.body for request in gathered.requests[contact]]
+    return any('"Metadata"' in body for body in bodies) or all(
+        any(f'"{text}"' in body for body in bodies) for text in said
     )
 
 
-def _call(script: CallScript, callback: str, *, interims: bool) -> Call:
-    return Call(
-        source=PcmSource(script.samples.astype("<i2").tobytes()),
-        attributes={"dg_interim_results": str(interims).lower(), "dg_callback": callback},
-    )
-
-
-class Headroom:
-    """How much of the machine a run left: a run without any is not to be read as a fault."""
-
-    def __init__(self) -> None:
-        self.worst_lateness_ms = 0.0
-        """How late this process's own loop was at worst."""
-        self.busy = 0.0
-        """Part of all cores that was busy, 0-1, by all processes of the machine."""
-
-    async def watch(self) -> None:
-        """Measures until cancelled."""
-        begun_at, idle_s = time.monotonic(), _idle_s()
-        while True:
-            before = time.monotonic()
-            await asyncio.sleep(_STEP_S)
-            now = time.monotonic()
-            self.worst_lateness_ms = max(self.worst_lateness_ms, (now - before - _STEP_S) * 1_000)
-            self.busy = 1 - (_idle_s() - idle_s) / ((now - begun_at) * (os.cpu_count() or 1))
-
-
-def _idle_s() -> float:
-    """Seconds that all cores together have been idle since the machine started (proc(5))."""
-    return float(Path("/proc/uptime").read_text().split()[1])
+def _call(script: CallScript, callback: str, *, chatty: bool, interims: bool) -> Call:
+    wishes = {"dg_interim_results": str(chatty and interims).lower(), "dg_callback": callback}
+    if not chatty:
+        wishes["dg_endpointing"] = str(ENDPOINTING_MS)
+    return Call(source=PcmSource(script.samples.astype("<i2").tobytes()), attributes=wishes)

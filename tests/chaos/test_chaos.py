@@ -2,15 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from embedded.system import Configuration, running
+from embedded.system import running
 from tests.chaos.disturbance import draw
-from tests.chaos.run import disturbed_run
+from tests.chaos.run import REPLICAS, Plan, disturbed_run
 from tests.system.run import trigger_of
 
-CALLS = 20
-SECONDS = 40
-SEED = 20_261
-SETTINGS = {"ingest": {"IDLE_S": "10"}}
+PLAN = Plan(calls=20, seconds=25, seed=20_261)
+EVERY_S = 4
 
 
 @pytest.mark.slow
@@ -18,13 +16,14 @@ SETTINGS = {"ingest": {"IDLE_S": "10"}}
 async def test_no_word_is_lost_or_told_twice_whatever_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disturbances = draw(SEED, seconds=SECONDS, every_s=6, replicas=2)
-    assert len(disturbances) >= 4
-    with running(Configuration(folder=tmp_path, replicas=2, settings=SETTINGS)) as system:
+    disturbances = draw(PLAN.seed, seconds=PLAN.span_s, every_s=EVERY_S, replicas=REPLICAS)
+    assert len(disturbances) >= 5
+    happened: list[str] = []
+    with running(PLAN.configuration(tmp_path)) as system:
         async with trigger_of(system, monkeypatch) as function:
-            report = await disturbed_run(
-                system, function, disturbances, calls=CALLS, seconds=SECONDS, first_seed=SEED
-            )
-    happened = "\n".join(map(str, disturbances))
-    assert report.clean, f"{happened}\n{report}"
-    assert report.counts()["words"] > CALLS * 20
+            outcome = await disturbed_run(system, function, disturbances, PLAN, tell=happened.append)
+    told = "\n".join([*happened, str(outcome.headroom)])
+    assert outcome.report.clean, f"{told}\n{outcome.report}"
+    assert outcome.report.counts()["words"] > PLAN.calls * 20
+    assert outcome.applied.total() >= 5, told
+    assert outcome.resumed.total() > 0, told

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,9 @@ from emulators.connect.functions import ContactEvents, Function, LambdaFunction,
 from emulators.connect.instance import open_instance
 from emulators.receiver.recorder import Received, Recorder
 from emulators.receiver.server import ReceiverOptions, serve
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef
 
 LAST_WORDS_S = 40
 
@@ -58,13 +61,18 @@ async def play(
     last_words_s: float = LAST_WORDS_S,
     beside: Callable[[], Awaitable[None]] | None = None,
     contact_events: ContactEvents | None = None,
+    gathered: Gathered | None = None,
+    is_over: Callable[[Gathered, str], bool] | None = None,
 ) -> Gathered:
     """Plays the calls that `make` gives for a callback URL, until every session has ended or was refused.
 
-    `beside` is awaited while they are played. Raises TimeoutError when a session has not ended `last_words_s`
-    after the last call.
+    `beside` is awaited while they are played. What comes is in `gathered` at once, also when this raises.
+    `is_over` says when a contact's session has nothing more to tell: as a rule, when it failed, or ended and
+    the callback has the closing Metadata. Raises TimeoutError when a session is not over `last_words_s` after
+    the last call.
     """
-    gathered = Gathered()
+    gathered = gathered or Gathered()
+    is_over = is_over or _over
     async with (
         serve(ReceiverOptions()) as receiver,
         open_instance(kvs_url=system.kvs_url, function=function, contact_events=contact_events) as instance,
@@ -79,10 +87,17 @@ async def play(
         gathered.played = await instance.play_all(calls, stagger_s=stagger_s)
         if disturbing is not None:
             await disturbing
-        accepted = [played.started.contact_id for played in gathered.played if _accepted(played)]
-        await gathered.until(lambda: all(_over(gathered, contact) for contact in accepted), last_words_s)
-        for task in watching:
-            task.cancel()
+        live = {played.started.contact_id for played in gathered.played if _accepted(played)}
+
+        def all_over() -> bool:
+            live.difference_update([contact for contact in live if is_over(gathered, contact)])
+            return not live
+
+        try:
+            await gathered.until(all_over, last_words_s)
+        finally:
+            for task in watching:
+                task.cancel()
     return gathered
 
 
@@ -112,10 +127,16 @@ async def _follow_events(system: System, gathered: Gathered) -> None:
         answer = await asyncio.to_thread(
             sqs.receive_message, QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1
         )
-        for message in answer.get("Messages", []):
+        messages = answer.get("Messages", [])
+        for message in messages:
             envelope = json.loads(message.get("Body", "{}"))
             gathered.events[envelope["detail"]["contact_id"]].append(envelope)
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message.get("ReceiptHandle", ""))
+        if messages:
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(n), "ReceiptHandle": message.get("ReceiptHandle", "")}
+                for n, message in enumerate(messages)
+            ]
+            await asyncio.to_thread(sqs.delete_message_batch, QueueUrl=url, Entries=entries)
         gathered.changed.set()
 
 

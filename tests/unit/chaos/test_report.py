@@ -6,7 +6,7 @@ from emulators.receiver.recorder import Received
 from tests.chaos.report import RunReport, report
 
 SCRIPT = encode_call(5, 10)
-ENDED = [{"detail-type": "Session Ended"}]
+ENDED = [{"detail-type": "Session Ended", "detail": {"session_id": "s"}}]
 
 
 def request(n: int, *words: Any) -> Received:
@@ -76,7 +76,30 @@ def test_a_sequence_that_goes_back_is_out_of_order() -> None:
 
 
 def test_a_session_without_its_end_is_named() -> None:
-    made = report(SCRIPT, "c", all_words(), [{"detail-type": "Session Started"}])
+    made = report(
+        SCRIPT, "c", all_words(), [{"detail-type": "Session Started", "detail": {"session_id": "s"}}]
+    )
     assert made.outcome == "no end"
     assert not made.clean
     assert RunReport([made]).counts()["not_ended"] == 1
+
+
+def test_a_deviation_is_told_with_session_word_and_what_happened_before() -> None:
+    word = SCRIPT.words[-1]
+    at_s = word.start_sample / 8_000
+    resumed = {"session_id": "s", "epoch": 2, "cause": "taken_over", "from_s": at_s - 0.5}
+    later = {"session_id": "s", "epoch": 3, "cause": "deepgram", "from_s": at_s + 5}
+    events = [
+        *ENDED,
+        {"detail-type": "Session Resumed", "detail": resumed},
+        {"detail-type": "Session Resumed", "detail": later},
+    ]
+    made = report(SCRIPT, "c", all_words()[:-1], events)
+    [line] = made.deviations()
+    assert f"lost: {word.text}" in line
+    assert "taken_over (epoch 2)" in line
+    assert "session s" in str(made)
+
+
+def test_a_call_of_which_nothing_was_heard_says_so() -> None:
+    assert report(SCRIPT, "c", [], []).outcome == "never requested"
