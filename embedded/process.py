@@ -16,6 +16,8 @@ START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 10
 _POLL_S = 0.02
 _TAIL_LINES = 15
+_OWN = {"PYTHONUNBUFFERED": "1", "HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": "0"}
+"""Several services live on this machine: each answers questions after its health at a port of its own."""
 
 
 class ProcessFailed(RuntimeError):
@@ -42,7 +44,7 @@ class Child:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
                 program.command,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **program.environment},
+                env={**os.environ, **_OWN, **program.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -26,13 +26,19 @@ NAMES = (
     "demo",
 )
 PORTS = {"aws": 4566, "kvs": 4600, "deepgram": 4700, "demo": 4800, "functions": 4900, "transcribe": 8443}
+HEALTH_PORTS = {"ingest": 8081, "transcribe": 8082, "delivery": 8083}
+"""On one network they cannot share theirs."""
 TIMEOUT_S = 400
 
 
 def _host_network() -> str:
     """An override that puts every container on the machine's own network, under its name."""
     hosts = [f"{name}:127.0.0.1" for name in PORTS]
-    services = {name: {"network_mode": "host", "extra_hosts": hosts} for name in NAMES}
+    services: dict[str, dict[str, object]] = {
+        name: {"network_mode": "host", "extra_hosts": hosts} for name in NAMES
+    }
+    for name, port in HEALTH_PORTS.items():
+        services[name]["environment"] = {"HEALTH_PORT": str(port)}
     path = ROOT / ".build" / "compose-host.yml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"services": services}))

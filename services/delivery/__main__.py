@@ -30,6 +30,8 @@ from services.delivery.service import Delivery
 from services.delivery.settings import Settings
 from services.delivery.webhook import UnusableSecret
 from telemetry import log
+from telemetry.health import Health
+from telemetry.health.server import listening
 from telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -78,13 +80,14 @@ async def deliver(settings: Settings) -> None:
     """
     patience = Patience()
     _on_signal(patience.end)
-    async with _clients() as aws:
+    health = Health()
+    async with listening(health, settings.health_host, settings.health_port), _clients() as aws:
         try:
             credentials = await _credentials(settings, aws, patience)
         except Stopping:
             return
         async with Endpoints(_egress(settings), settings.callback_timeout_s) as endpoints:
-            delivery = _delivery(settings, aws, endpoints, patience, credentials)
+            delivery = _delivery(settings, aws, endpoints, patience, credentials=credentials, health=health)
             _on_signal(delivery.stop)
             log.logger().info("delivery.ready")
             await delivery.run()
@@ -123,7 +126,9 @@ def _delivery(
     aws: _Clients,
     endpoints: Endpoints,
     patience: Patience,
+    *,
     credentials: StoredCredentials | None,
+    health: Health,
 ) -> Delivery:
     metrics = Metrics(SERVICE, stack=settings.stack)
     static = settings.credentials
@@ -141,6 +146,7 @@ def _delivery(
         bus,
         policy=policy,
         metrics=metrics,
+        health=health,
         look_every_s=settings.look_every_s,
     )
     ports = Ports(
@@ -158,6 +164,7 @@ def _delivery(
         schedules=settings.schedules,
         allowed_ports=settings.allowed_ports,
         metrics=metrics,
+        health=health,
         upkeep=(credentials.run,) if credentials else (),
     )
 

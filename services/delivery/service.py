@@ -11,13 +11,15 @@ from pydantic import ValidationError
 from contracts.model import ContactId, SessionId
 from contracts.queue import ReplayRequest, TranscriptMessage
 from services.delivery.adapters.courier import Courier
-from services.delivery.adapters.in_hand import InHand
+from services.delivery.adapters.in_hand import MAX_HELD, InHand
 from services.delivery.adapters.patience import Patience, Stopping
 from services.delivery.adapters.poster import Ports, Session
 from services.delivery.adapters.transcript_queue import QueuedMessage
 from services.delivery.destination import Ports as AllowedPorts
+from services.delivery.errors import QueueUnavailable
 from services.delivery.retry import Schedules
 from services.delivery.session_lane import Held, HeldReplay, SessionLane
+from telemetry.health import Health, why
 from telemetry.metrics import Metrics
 
 RECEIVERS = 2
@@ -39,6 +41,7 @@ class Delivery:
         schedules: Schedules,
         allowed_ports: AllowedPorts,
         metrics: Metrics,
+        health: Health,
         upkeep: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
     ) -> None:
         self._queue = ports.queue
@@ -47,6 +50,7 @@ class Delivery:
         self._upkeep = (ports.outages.run, *upkeep)
         self._schedules = schedules
         self._metrics = metrics
+        self._health = health
         self._patience = patience
         self._in_hand = InHand(ports.queue)
         self._dead_letters = ports.dead_letters
@@ -67,6 +71,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Delivers until `stop`."""
+        self._health.ready_unless(self._no_room)
         with suppress(Stopping):  # no message is taken before it is known who is disabled
             await self._patience.insist(self._outages.look)
         async with asyncio.TaskGroup() as upkeep:
@@ -84,17 +89,35 @@ class Delivery:
             await asyncio.sleep(FLUSH_EVERY_S)
             self._metrics.flush(_now_ms())
 
+    def _no_room(self) -> str | None:
+        """Why no message is received now."""
+        if self._patience.is_over:
+            return "draining"
+        return None if self._in_hand.has_room else f"full: {MAX_HELD} messages in hand"
+
+    async def _received(self) -> list[QueuedMessage]:
+        self._health.goes_round("receiving messages")
+        try:
+            messages = await self._queue.receive()
+        except QueueUnavailable as error:
+            self._health.failing("queue", why(error))
+            raise
+        self._health.works("queue")
+        return messages
+
     async def _receive(self, lanes: asyncio.TaskGroup) -> None:
         with suppress(Stopping):
             while not self._patience.is_over:
                 while not self._in_hand.has_room:
+                    self._health.goes_round("receiving messages")
                     await self._patience.wait(LOOK_FOR_ROOM_S)
                 asked_at_s = time.monotonic()
-                messages = await self._patience.insist(self._queue.receive)
+                messages = await self._patience.insist(self._received)
                 for message in messages:
                     self._in_hand.hold(message.receipt_handle, asked_at_s)
                 for message in messages:
                     self._take(message, lanes)
+        self._health.over("receiving messages")
 
     def _take(self, queued: QueuedMessage, lanes: asyncio.TaskGroup) -> None:
         held = _read(queued)

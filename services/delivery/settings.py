@@ -108,6 +108,10 @@ class Settings(BaseSettings):
     """How long the messages of a process that died stay locked, seconds; extended while they are in hand."""
     stack: str = Field(default=DEFAULT_STACK, min_length=1)
     """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""
+    health_host: str = "0.0.0.0"  # noqa: S104 -- a container's only interface; it tells reasons, no content
+    """Address on which `GET /live` and `GET /ready` are answered."""
+    health_port: int = Field(default=8081, ge=0, le=65_535)
+    """Port for them; 0 takes a free one, which the log line `health.listening` names."""
     log_level: str = "INFO"
     """Least level that is logged."""
 

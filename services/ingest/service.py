@@ -20,6 +20,8 @@ from services.ingest.limits import Limits
 from services.ingest.ports import Links, MediaStreams, Requests
 from services.ingest.session import Session
 from services.ingest.settings import Settings, process_name
+from telemetry.health import Health, why
+from telemetry.health.server import listening
 from telemetry.log import logger
 from telemetry.metrics import Metrics
 
@@ -37,11 +39,17 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     streams = KinesisVideo(read_timeout_s=settings.media_read_timeout_s, max_bodies=settings.max_sessions)
-    async with streams, RequestQueue(settings.session_requests_queue_url) as queue:
+    health = Health()
+    async with (
+        listening(health, settings.health_host, settings.health_port),
+        streams,
+        RequestQueue(settings.session_requests_queue_url) as queue,
+    ):
         links = TranscribeLinks(
             settings.transcribe_endpoints, tls_context(settings.link_secret), process_name()
         )
-        await Ingest(settings, SharedMedia(streams), queue, links, settings.limits).run(stop)
+        ingest = Ingest(settings, SharedMedia(streams), queue, links, settings.limits, health=health)
+        await ingest.run(stop)
 
 
 class Ingest:
@@ -54,7 +62,10 @@ class Ingest:
         queue: Requests,
         links: Links,
         limits: Limits,
+        *,
+        health: Health | None = None,
     ) -> None:
+        self._health = health or Health()
         self._settings = settings
         self._limits = limits
         self._streams = streams
@@ -67,6 +78,7 @@ class Ingest:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set and the last session is over."""
+        self._health.ready_unless(lambda: "draining" if stop.is_set() else self._no_room())
         async with asyncio.TaskGroup() as tasks:
             supporting = [
                 tasks.create_task(work)
@@ -86,8 +98,15 @@ class Ingest:
         self._metrics.flush(_now_ms())
         logger().info("ingest.stopped")
 
+    def _no_room(self) -> str | None:
+        """Why no request is received now."""
+        if len(self._live) >= self._settings.max_sessions:
+            return f"full: {len(self._live)} of {self._settings.max_sessions} sessions"
+        return None if self._links.ready else "no transcribe peer answers"
+
     async def _receive(self, stop: asyncio.Event, tasks: asyncio.TaskGroup) -> None:
         while not stop.is_set():
+            self._health.goes_round("receiving requests")
             room = self._settings.max_sessions - len(self._live) if self._links.ready else 0
             if room <= 0:
                 await _first_of(stop, ROOM_EVERY_S)
@@ -95,14 +114,17 @@ class Ingest:
             try:
                 requests = await self._queue.receive(room)
             except QueueFailure as failure:
+                self._health.failing("queue", why(failure))
                 logger().warning("ingest.queue_failed", exc_info=failure)
                 await _first_of(stop, QUEUE_RETRY_S)
                 continue
+            self._health.works("queue")
             for request in requests:
                 if stop.is_set():
                     await self._put_back(request)
                 elif not self._is_served(request):
                     tasks.create_task(self._serve(self._live_session(request)))
+        self._health.over("receiving requests")
 
     async def _put_back(self, request: Request) -> None:
         try:

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     """Seconds between two batches of metrics."""
     stack: str = Field(default=DEFAULT_STACK, min_length=1)
     """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""
+    health_host: str = "0.0.0.0"  # noqa: S104 -- a container's only interface; it tells reasons, no content
+    """Address on which `GET /live` and `GET /ready` are answered."""
+    health_port: int = Field(default=8081, ge=0, le=65_535)
+    """Port for them; 0 takes a free one, which the log line `health.listening` names."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe log lines that are written."""
 

@@ -46,6 +46,14 @@ class Answer:
     accepted: bool
     rejected: bool = False
     reason: str = ""
+    code: str = ""
+    """AWS's error code, if it answered at all."""
+
+
+def refused(error: Exception) -> Answer:
+    """The answer to each entry of a request that failed as a whole: it may be sent again."""
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    return Answer(accepted=False, reason=type(error).__name__, code=code)
 
 
 class TranscriptQueue(Protocol):

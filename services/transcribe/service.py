@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import signal
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import time
 
@@ -12,6 +12,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from contracts.events import Event
+from contracts.model import SessionId
 from contracts.queue import TranscriptMessage
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.event_bus import EventBridgeBus
@@ -22,12 +23,18 @@ from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.session_store import DynamoSessionStore
 from services.transcribe.adapters.sessions import Sessions
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
+from services.transcribe.errors import StoreUnavailable
+from services.transcribe.ports import Answer, SessionStore
 from services.transcribe.settings import Settings
+from telemetry.health import Health, meaning, why
+from telemetry.health.server import listening
 from telemetry.log import logger
 from telemetry.metrics import Metrics
 
 SERVICE = "transcribe"
 FLUSH_S = 10.0
+PROBE_S = 5.0
+"""Between two looks at whether the table answers."""
 _AWS = AioConfig(
     connect_timeout=2,
     read_timeout=5,
@@ -54,17 +61,19 @@ async def run(settings: Settings) -> None:
 async def serving(settings: Settings) -> AsyncGenerator[int]:
     """Serves while the context lasts; yields the link's port, and hands the sessions over at the end."""
     metrics = Metrics(SERVICE, stack=settings.stack)
+    health = Health()
     process = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     aws = get_session()
     async with (
+        listening(health, settings.health_host, settings.health_port),
         aws.create_client("dynamodb", config=_AWS) as dynamodb,
         aws.create_client("sqs", config=_AWS) as sqs,
         aws.create_client("events", config=_AWS) as events,
     ):
-        queue: Batches[TranscriptMessage] = Batches(
-            "queue", SqsTranscriptQueue(sqs, settings.transcripts_queue_url).send
-        )
-        bus: Batches[Event] = Batches("bus", EventBridgeBus(events, settings.event_bus_name).put)
+        send = SqsTranscriptQueue(sqs, settings.transcripts_queue_url).send
+        put = EventBridgeBus(events, settings.event_bus_name).put
+        queue: Batches[TranscriptMessage] = Batches("queue", _watched(health, "queue", send))
+        bus: Batches[Event] = Batches("bus", _watched(health, "bus", put))
         store = DynamoSessionStore(dynamodb, settings.sessions_table, settings.retention_days)
         intents = Intents(store)
         outside = Outside(
@@ -79,7 +88,13 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
         async with asyncio.TaskGroup() as tasks:
             lasting = [
                 tasks.create_task(life)
-                for life in (queue.run(), bus.run(), intents.run(), _flush_regularly(metrics))
+                for life in (
+                    queue.run(),
+                    bus.run(),
+                    intents.run(),
+                    _flush_regularly(metrics),
+                    _probe(store, health),
+                )
             ]
             sessions = Sessions(
                 outside,
@@ -89,6 +104,7 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
                 max_sessions=settings.max_sessions,
                 bus_interims=settings.bus_interims,
             )
+            health.ready_unless(sessions.no_room)
             link = LinkServer(sessions, settings.link_secret.get_secret_value(), process)
             async with link.listening(settings.link_host, settings.link_port) as port:
                 yield port
@@ -102,6 +118,34 @@ async def _flush_regularly(metrics: Metrics) -> None:
     while True:
         await asyncio.sleep(FLUSH_S)
         metrics.flush(_epoch_ms())
+
+
+async def _probe(store: SessionStore, health: Health) -> None:
+    while True:
+        health.goes_round("looking at the table")
+        try:
+            await store.header(SessionId("no-session"))
+        except StoreUnavailable as error:
+            health.failing("table", why(error))
+        else:
+            health.works("table")
+        await asyncio.sleep(PROBE_S)
+
+
+def _watched[T](
+    health: Health, peer: str, send: Callable[[Sequence[T]], Awaitable[list[Answer]]]
+) -> Callable[[Sequence[T]], Awaitable[list[Answer]]]:
+    """`send`, of whose answers health learns whether `peer` works."""
+
+    async def watched(entries: Sequence[T]) -> list[Answer]:
+        answers = await send(entries)
+        if any(answer.accepted for answer in answers):
+            health.works(peer)
+        elif answers and not answers[0].rejected:
+            health.failing(peer, meaning(answers[0].code))
+        return answers
+
+    return watched
 
 
 def _epoch_ms() -> int:

@@ -47,5 +47,9 @@ class Settings(BaseSettings):
     """Days that logs, and with them transcripts, are kept in the table."""
     stack: str = Field(default=DEFAULT_STACK, min_length=1)
     """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""
+    health_host: str = "0.0.0.0"  # noqa: S104 -- a container's only interface; it tells reasons, no content
+    """Address on which `GET /live` and `GET /ready` are answered."""
+    health_port: Annotated[int, Field(ge=0, le=65_535)] = 8081
+    """Port for them; 0 takes a free one, which the log line `health.listening` names."""
     log_level: str = "INFO"
     """Least level of log lines that are written."""

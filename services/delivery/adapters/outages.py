@@ -17,7 +17,8 @@ from services.delivery.adapters.outage_store import OutageStore
 from services.delivery.adapters.patience import Patience
 from services.delivery.adapters.transcript_queue import BATCH, TranscriptQueue
 from services.delivery.breaker import BreakerPolicy, probe_delay_s
-from services.delivery.errors import Unavailable
+from services.delivery.errors import StoreUnavailable, Unavailable
+from telemetry.health import Health, why
 from telemetry.log import logger
 from telemetry.metrics import Metrics
 
@@ -36,6 +37,7 @@ class Outages:
         *,
         policy: BreakerPolicy,
         metrics: Metrics,
+        health: Health,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._store = store
@@ -44,6 +46,7 @@ class Outages:
         self._bus = bus
         self._policy = policy
         self._metrics = metrics
+        self._health = health
         self._look_every_s = look_every_s
         self._look_now = asyncio.Event()
 
@@ -135,6 +138,15 @@ class Outages:
                 logger().warning("delivery.aws_unavailable", cause=type(error).__name__, exc_info=error)
 
     async def look(self) -> None:
+        """As `_look`; health learns whether the table answers."""
+        try:
+            await self._look()
+        except StoreUnavailable as error:
+            self._health.failing("table", why(error))
+            raise
+        self._health.works("table")
+
+    async def _look(self) -> None:
         """Learns which endpoints are disabled, probes those that are due, and wakes sessions.
 
         Raises:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.events import SOURCE, Event
-from services.transcribe.ports import Answer
+from services.transcribe.ports import Answer, refused
 
 if TYPE_CHECKING:
     from types_aiobotocore_events.client import EventBridgeClient
@@ -38,7 +38,7 @@ class EventBridgeBus:
                 ]
             )
         except (ClientError, BotoCoreError) as error:
-            return [Answer(accepted=False, reason=type(error).__name__)] * len(events)
+            return [refused(error)] * len(events)
         codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
         if not answer["FailedEntryCount"]:
             codes = [None] * len(events)

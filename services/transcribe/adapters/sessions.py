@@ -48,6 +48,18 @@ class Sessions:
         self._draining = False
         self._quiet = asyncio.Event()
 
+    def no_room(self) -> str | None:
+        """Why no session is taken now."""
+        if self._draining:
+            return "draining"
+        if (sessions := self._taken) >= self._max_sessions:
+            return f"full: {sessions} of {self._max_sessions} sessions"
+        return None
+
+    @property
+    def _taken(self) -> int:
+        return len(self._served) + len(self._claiming)
+
     def greet(self, link: Link) -> None:
         """A link is there."""
         self._links[link] = {}
@@ -108,7 +120,7 @@ class Sessions:
             return Refuse(Refusal.BUSY, "the session changes hands", 1)
         if self._draining:
             return Refuse(Refusal.DRAINING, "the process ends")
-        if live is None and len(self._served) + len(self._claiming) >= self._max_sessions:
+        if live is None and self._taken >= self._max_sessions:
             return Refuse(Refusal.FULL, f"the process serves {self._max_sessions} sessions", BUSY_RETRY_S)
         return None
 

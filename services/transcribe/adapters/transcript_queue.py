@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.queue import TranscriptMessage
-from services.transcribe.ports import Answer
+from services.transcribe.ports import Answer, refused
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs.client import SQSClient
@@ -38,7 +38,7 @@ class SqsTranscriptQueue:
                 ],
             )
         except (ClientError, BotoCoreError) as error:
-            return [Answer(accepted=False, reason=type(error).__name__)] * len(messages)
+            return [refused(error)] * len(messages)
         accepted = {entry["Id"] for entry in answer.get("Successful", [])}
         codes = {entry["Id"]: entry.get("Code", "") for entry in answer.get("Failed", [])}
         return [self._answer(str(at) in accepted, codes.get(str(at), "")) for at in range(len(messages))]

@@ -301,6 +301,8 @@ async def test_the_process_says_that_it_is_ready_and_ends_cleanly(around: Surrou
         "SESSION_REQUESTS_QUEUE_URL": around.stack.session_requests_url,
         "TRANSCRIBE_ENDPOINTS": f"localhost:{around.peer.port}",
         "LINK_SECRET": SECRET,
+        "HEALTH_HOST": "127.0.0.1",
+        "HEALTH_PORT": "0",
         "PYTHONWARNINGS": "error",
     }
     process = await asyncio.create_subprocess_exec(
@@ -308,7 +310,8 @@ async def test_the_process_says_that_it_is_ready_and_ends_cleanly(around: Surrou
     )
     assert process.stdout is not None
     async with asyncio.timeout(WAIT_S):
-        assert json.loads(await process.stdout.readline())["event"] == "ingest.ready"
+        while json.loads(await process.stdout.readline())["event"] != "ingest.ready":
+            pass
         await around.peer.until_linked()
         process.send_signal(signal.SIGTERM)
         out, _ = await process.communicate()

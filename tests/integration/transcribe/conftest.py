@@ -44,6 +44,8 @@ def settings(stack: Resources, deepgram: DeepgramEmulator) -> Settings:
         link_secret=SecretStr(SECRET),
         link_host="127.0.0.1",
         link_port=0,
+        health_host="127.0.0.1",
+        health_port=0,
         deepgram_api=deepgram.url,
         deepgram_api_key=SecretStr(KEY),
     )
