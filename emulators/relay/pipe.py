@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from emulators.relay.conversation import ERRORS, Conversation, Fate
 
@@ -34,9 +34,8 @@ class Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open; reading waits until both are."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- for the type checker
-        self.transport = transport
-        transport.pause_reading()
+        self.transport = cast("asyncio.Transport", transport)  # of a stream; uvloop's is another class
+        self.transport.pause_reading()
         self._pipe.opened()
 
     def data_received(self, data: bytes) -> None:

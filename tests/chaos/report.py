@@ -13,6 +13,8 @@ from emulators.deepgram.verdict import Verdict, judge, received_words
 from emulators.receiver.recorder import Received
 
 BLOCK_SAMPLES = 512
+MAX_LINES = 8
+"""Words of a kind and call that are told one by one."""
 COUNTED = ("lost", "doubled", "misordered", "wrong_channel", "shifted", "damaged", "foreign")
 
 
@@ -53,10 +55,12 @@ class CallReport:
         return self.verdict.clean and not self.backwards and self.outcome == "Session Ended"
 
     def deviations(self) -> Iterator[str]:
-        """One line for each thing that is wrong, with word and likely cause."""
+        """One line for each thing that is wrong, with word and likely cause; many of a kind are counted."""
         for kind, cases in self.verdict.deviations().items():
-            for case in cases:
+            for case in cases[:MAX_LINES]:
                 yield f"{kind}: {case.text} (channel {case.channel}): {case.what}; {self._cause(case.text)}"
+            if len(cases) > MAX_LINES:
+                yield f"{kind}: {len(cases) - MAX_LINES} more words"
         if self.backwards:
             yield f"{self.backwards} requests out of order"
         if self.outcome != "Session Ended":
