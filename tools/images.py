@@ -164,6 +164,7 @@ def _settings() -> dict[str, str]:
         "SESSIONS_TABLE": "table",
         "LINK_SECRET": "not-a-secret-0123456789-0123456789",
         "LINK_PORT": port,
+        "HEALTH_PORT": str(_free_port()),
         "TRANSCRIBE_ENDPOINTS": f"127.0.0.1:{port}",
         "DEEPGRAM_API": "ws://127.0.0.1:9/v1/listen",
         "DEEPGRAM_API_KEY": "any-key-will-do",

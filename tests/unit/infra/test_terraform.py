@@ -14,6 +14,7 @@ from services.transcribe import settings as transcribe
 from services.trigger import settings as trigger
 
 TERRAFORM = Path(__file__).parents[3] / "infra" / "terraform"
+SERVICES = TERRAFORM.parents[1] / "services"
 OBSERVABILITY = TERRAFORM / "modules" / "observability"
 SETTINGS = (trigger.Settings, ingest.Settings, transcribe.Settings, delivery.Settings)
 OURS = {metric.name for metric in METRICS}
@@ -64,6 +65,13 @@ def test_terraform_names_the_stack_to_every_service(settings: type[BaseModel]) -
     service = settings.__module__.split(".")[1]
     module = "trigger" if service == "trigger" else "task"
     assert re.search(r"\bSTACK += var.stack.prefix", (TERRAFORM / "modules" / module / "main.tf").read_text())
+
+
+def test_ecs_asks_the_health_of_a_task_as_its_image_does() -> None:
+    asked = '["python", "-m", "telemetry.health"]'
+    for service in ("ingest", "transcribe", "delivery"):
+        assert f"CMD {asked}" in (SERVICES / service / "Dockerfile").read_text()
+    assert asked.replace("[", '["CMD", ') in (TERRAFORM / "modules" / "task" / "main.tf").read_text()
 
 
 def test_what_the_local_root_puts_out_is_what_the_services_are_told() -> None:

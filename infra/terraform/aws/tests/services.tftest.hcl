@@ -32,7 +32,6 @@ run "a_task" {
     secrets      = { LINK_SECRET = "arn:aws:secretsmanager:eu-west-2:111122223333:secret:calls/link-secret-AbCdEf" }
     statements   = [{ sid = "Requests", actions = ["sqs:ReceiveMessage"], resources = ["arn:aws:sqs:eu-west-2:111122223333:calls-session-requests"] }]
     capacity     = [{ provider = "FARGATE" }]
-    health_check = ["python", "-c", "pass"]
     registries   = ["arn:aws:servicediscovery:eu-west-2:111122223333:service/srv-1"]
     scaling      = { min = 2, max = 10, sessions_per_task = 175, backlog_per_task = 5, queue_name = "calls-session-requests" }
     schedules    = { evening = { schedule = "cron(0 19 ? * MON-FRI *)", min = 1, max = 4 } }
@@ -69,8 +68,8 @@ run "a_task" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.command) == 4
-    error_message = "The container's health is looked at."
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck.command == ["CMD", "python", "-m", "telemetry.health"]
+    error_message = "The process is asked whether it lives."
   }
 
   assert {
@@ -130,7 +129,6 @@ run "no_task_may_do_everything" {
     environment  = {}
     statements   = [{ sid = "All", actions = ["sqs:*"], resources = ["*"] }]
     capacity     = [{ provider = "FARGATE" }]
-    health_check = ["true"]
     scaling      = { min = 1, max = 1 }
   }
 

@@ -18,8 +18,6 @@ module "task" {
   stop_timeout_s     = var.task.stop_timeout_s
   log_retention_days = var.task.log_retention_days
 
-  health_check = ["python", "-c", "import os; os.kill(1, 0)"]
-
   environment = merge(var.task.settings, {
     SESSIONS_TABLE            = var.table.name
     TRANSCRIPTS_QUEUE_URL     = var.queues["transcripts"].url

@@ -18,9 +18,6 @@ module "task" {
   stop_timeout_s     = var.task.stop_timeout_s
   log_retention_days = var.task.log_retention_days
 
-  # The process is there. That it serves is seen by its metrics: without a link it takes no requests.
-  health_check = ["python", "-c", "import os; os.kill(1, 0)"]
-
   environment = merge(var.task.settings, {
     SESSION_REQUESTS_QUEUE_URL = var.queues["session-requests"].url
     TRANSCRIBE_ENDPOINTS       = var.transcribe_endpoint

@@ -59,8 +59,9 @@ resource "aws_ecs_task_definition" "this" {
       portMappings    = var.port == null ? [] : [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }]
       environment     = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
       secrets         = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
+      # Whether it lives: GET /live, from within. One that only cannot reach AWS or Deepgram is left to go on.
       healthCheck = {
-        command     = concat(["CMD"], var.health_check)
+        command     = ["CMD", "python", "-m", "telemetry.health"]
         interval    = 15
         timeout     = 5
         retries     = 3

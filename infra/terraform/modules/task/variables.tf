@@ -229,17 +229,6 @@ variable "stop_timeout_s" {
   }
 }
 
-variable "health_check" {
-  description = "Command in the container that succeeds while the service is well."
-  type        = list(string)
-  nullable    = false
-
-  validation {
-    condition     = length(var.health_check) > 0
-    error_message = "A command."
-  }
-}
-
 variable "port" {
   description = "Port that the service listens on; null for none."
   type        = number

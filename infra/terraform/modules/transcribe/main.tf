@@ -21,11 +21,6 @@ module "task" {
   port       = var.link_port
   registries = [var.registry_arn]
 
-  health_check = [
-    "python", "-c",
-    "import socket; socket.create_connection(('127.0.0.1', ${var.link_port}), 2).close()",
-  ]
-
   environment = merge(var.task.settings, {
     SESSIONS_TABLE             = var.table.name
     TRANSCRIPTS_QUEUE_URL      = var.queues["transcripts"].url
