@@ -165,7 +165,7 @@ def _delivery(
         allowed_ports=settings.allowed_ports,
         metrics=metrics,
         health=health,
-        upkeep=(credentials.run,) if credentials else (),
+        upkeep=(table.run, credentials.run) if credentials else (table.run,),
     )
 
 

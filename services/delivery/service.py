@@ -72,10 +72,10 @@ class Delivery:
     async def run(self) -> None:
         """Delivers until `stop`."""
         self._health.ready_unless(self._no_room)
-        with suppress(Stopping):  # no message is taken before it is known who is disabled
-            await self._patience.insist(self._outages.look)
         async with asyncio.TaskGroup() as upkeep:
             keeping = [upkeep.create_task(run()) for run in (self._in_hand.run, self._report, *self._upkeep)]
+            with suppress(Stopping):  # no message is taken before it is known who is disabled
+                await self._patience.insist(self._outages.look)
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(RECEIVERS):
                     lanes.create_task(self._receive(lanes))

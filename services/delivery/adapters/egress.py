@@ -10,14 +10,13 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from services.delivery.adapters.names import AddressInfo, Resolver
 from services.delivery.address import Network, is_allowed
 from services.delivery.destination import DEFAULT_PORTS, Ports, is_allowed_port
 from services.delivery.outcome import NotAnswered, NotSent
 
 KEEP_ALIVE_S = 60.0
 RESOLVED_FOR_S = 10
-type AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
-"""As `getaddrinfo` gives it: family, kind, protocol, canonical name, address."""
 
 
 class ForbiddenAddress(OSError):
@@ -62,7 +61,7 @@ class Egress:
 
     def __init__(self, policy: EgressPolicy, resolver: AbstractResolver | None = None) -> None:
         self._policy = policy
-        self._resolver = resolver or aiohttp.ThreadedResolver()
+        self._resolver = resolver or Resolver()
         context = ssl.create_default_context()
         if policy.ca_file:
             context.load_verify_locations(policy.ca_file)

@@ -3,14 +3,18 @@
 from contracts.delivery import (
     ENDPOINTS,
     PARKED_INDEX,
+    UNTOLD_EVENTS,
     DisabledEndpoint,
     ParkedSession,
+    UntoldEvent,
     endpoint_key,
+    untold_event_key,
 )
 from contracts.model import Contract
-from services.delivery.adapters.table import ABSENT, Condition, Table
+from services.delivery.adapters.table import ABSENT, Condition, Delete, Put, Table
 
-PAGE = 500
+PAGE = 100
+"""Items that are read at once: they are parsed in one go, and live calls wait for it."""
 FORGET_AFTER_S = 7 * 86_400
 """An endpoint that no call uses any more."""
 
@@ -21,24 +25,38 @@ class OutageStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def disable(self, endpoint: DisabledEndpoint) -> bool:
-        """Disables an endpoint for all processes; False: it was disabled before."""
-        key = endpoint_key(endpoint.endpoint)
-        return await self._table.put(key, endpoint, expires_at=_expiry(endpoint), condition=ABSENT)
+    async def disable(self, endpoint: DisabledEndpoint, untold: UntoldEvent) -> bool:
+        """Disables an endpoint for all processes and keeps what the bus is to know of it.
+
+        False: it was disabled before; then nothing is kept.
+        """
+        disabled = Put(endpoint_key(endpoint.endpoint), endpoint, _expiry(endpoint), ABSENT)
+        return await self._table.write_all(disabled, _kept(untold))
 
     async def claim_probe(self, seen: DisabledEndpoint, claimed: DisabledEndpoint) -> bool:
         """Replaces what was seen; False: another process was quicker."""
         unchanged = Condition("#body = :seen", "body", {":seen": {"S": seen.model_dump_json()}})
         key = endpoint_key(seen.endpoint)
-        return await self._table.put(key, claimed, expires_at=_expiry(claimed), condition=unchanged)
+        return await self._table.put(Put(key, claimed, _expiry(claimed), unchanged))
 
-    async def enable(self, endpoint: str) -> bool:
-        """Enables an endpoint for all processes; False: it was not disabled."""
-        return await self._table.delete(endpoint_key(endpoint))
+    async def enable(self, endpoint: str, untold: UntoldEvent) -> bool:
+        """Enables an endpoint for all processes and keeps what the bus is to know of it.
+
+        False: it was not disabled; then nothing is kept.
+        """
+        return await self._table.write_all(Delete(endpoint_key(endpoint)), _kept(untold))
+
+    async def told(self, untold: UntoldEvent) -> None:
+        """The bus knows."""
+        await self._table.delete(Delete(untold_event_key(untold.event.event_id)))
+
+    async def all_untold(self) -> list[UntoldEvent]:
+        """What the bus may not know: whoever changed the store is about to tell, or died."""
+        return await self._all(UNTOLD_EVENTS, "", UntoldEvent)
 
     async def disabled(self, endpoint: str) -> DisabledEndpoint | None:
         """The endpoint's item; None: it is not disabled."""
-        item = await self._table.get(endpoint_key(endpoint))
+        [item] = await self._table.get(endpoint_key(endpoint))
         return None if item is None else DisabledEndpoint.model_validate_json(item.body)
 
     async def all_disabled(self) -> list[DisabledEndpoint]:
@@ -58,6 +76,11 @@ class OutageStore:
             if len(page) < PAGE:
                 break
         return found
+
+
+def _kept(untold: UntoldEvent) -> Put:
+    expires_at = str(untold.stored_at_ms // 1_000 + FORGET_AFTER_S)
+    return Put(untold_event_key(untold.event.event_id), untold, expires_at)
 
 
 def _expiry(endpoint: DisabledEndpoint) -> str:

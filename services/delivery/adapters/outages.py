@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from contracts.delivery import DisabledEndpoint, ParkCause, ParkedSession
+from contracts.delivery import DisabledEndpoint, ParkCause, ParkedSession, UntoldEvent
 from contracts.events import EndpointDisabled, EndpointRecovered
 from contracts.metrics import ENDPOINTS_DISABLED
 from contracts.model import ContactId, SessionId
@@ -49,6 +49,7 @@ class Outages:
         self._health = health
         self._look_every_s = look_every_s
         self._look_now = asyncio.Event()
+        self._looking = asyncio.Lock()
 
     async def disable(
         self, endpoint: str, cause: str, session_id: SessionId, contact_id: ContactId, patience: Patience
@@ -67,10 +68,6 @@ class Outages:
             cause=cause,
         )
         self._gates.of(endpoint).learn(is_open=True)
-        if not await patience.insist(lambda: self._store.disable(disabled)):
-            return
-        self._metrics.count(ENDPOINTS_DISABLED)
-        logger(session_id=session_id, contact_id=contact_id).error("delivery.endpoint_disabled", cause=cause)
         event = EndpointDisabled(
             event_id=f"{endpoint}-{now_ms}-disabled",
             session_id=session_id,
@@ -79,7 +76,12 @@ class Outages:
             endpoint=endpoint,
             cause=cause,
         )
-        await patience.insist(lambda: self._bus.publish(event))
+        untold = UntoldEvent(event=event, stored_at_ms=now_ms)
+        if not await patience.insist(lambda: self._store.disable(disabled, untold)):
+            return
+        self._metrics.count(ENDPOINTS_DISABLED)
+        logger(session_id=session_id, contact_id=contact_id).error("delivery.endpoint_disabled", cause=cause)
+        await patience.insist(lambda: self._tell(untold))
 
     async def enable(
         self, endpoint: str, session_id: SessionId, contact_id: ContactId, patience: Patience
@@ -90,21 +92,18 @@ class Outages:
             Stopping: perhaps not; another probe will show it.
         """
         disabled = await patience.insist(lambda: self._store.disabled(endpoint))
-        removed = await patience.insist(lambda: self._store.enable(endpoint))
+        untold = _recovery(disabled, session_id, contact_id) if disabled else None
+        removed = untold and await patience.insist(lambda: self._store.enable(endpoint, untold))
         self._gates.of(endpoint).learn(is_open=False)
         self._look_now.set()
-        if not disabled or not removed:
+        if not untold or not removed:
             return
         logger(session_id=session_id, contact_id=contact_id).info("delivery.endpoint_recovered")
-        event = EndpointRecovered(
-            event_id=f"{endpoint}-{disabled.disabled_at_ms}-recovered",
-            session_id=session_id,
-            contact_id=contact_id,
-            occurred_at=_instant(_now_ms()),
-            endpoint=endpoint,
-            disabled_at=_instant(disabled.disabled_at_ms),
-        )
-        await patience.insist(lambda: self._bus.publish(event))
+        await patience.insist(lambda: self._tell(untold))
+
+    async def _tell(self, untold: UntoldEvent) -> None:
+        await self._bus.publish(untold.event)
+        await self._store.told(untold)
 
     async def refresh(self, endpoint: str, patience: Patience) -> None:
         """Learns from the store whether the endpoint is disabled.
@@ -140,7 +139,8 @@ class Outages:
     async def look(self) -> None:
         """As `_look`; health learns whether the table answers."""
         try:
-            await self._look()
+            async with self._looking:
+                await self._look()
         except StoreUnavailable as error:
             self._health.failing("table", why(error))
             raise
@@ -148,6 +148,8 @@ class Outages:
 
     async def _look(self) -> None:
         """Learns which endpoints are disabled, probes those that are due, and wakes sessions.
+
+        Tells the bus, too, what a process that died did not tell it.
 
         Raises:
             Unavailable: not all of it was done.
@@ -170,9 +172,15 @@ class Outages:
         ]
         await self._wake(due, ReplayCause.DUE)
         await self._wake(recovered, ReplayCause.RECOVERED)
+        waiting: dict[str, list[ParkedSession]] = {}
+        for each in parked:
+            waiting.setdefault(each.endpoint, []).append(each)
         for endpoint in disabled.values():
             if endpoint.probe_at_ms <= now_ms:
-                await self._probe(endpoint, [each for each in parked if each.endpoint == endpoint.endpoint])
+                await self._probe(endpoint, waiting.get(endpoint.endpoint, []))
+        for untold in await self._store.all_untold():
+            if untold.stored_at_ms < now_ms - 2_000 * self._look_every_s:
+                await self._tell(untold)
 
     async def _probe(self, seen: DisabledEndpoint, waiting: list[ParkedSession]) -> None:
         now_ms = _now_ms()
@@ -190,6 +198,19 @@ class Outages:
 
     def _delay_ms(self, probes: int) -> int:
         return round(probe_delay_s(probes, self._policy, random.random()) * 1_000)  # noqa: S311 -- no secret
+
+
+def _recovery(disabled: DisabledEndpoint, session_id: SessionId, contact_id: ContactId) -> UntoldEvent:
+    now_ms = _now_ms()
+    event = EndpointRecovered(
+        event_id=f"{disabled.endpoint}-{disabled.disabled_at_ms}-recovered",
+        session_id=session_id,
+        contact_id=contact_id,
+        occurred_at=_instant(now_ms),
+        endpoint=disabled.endpoint,
+        disabled_at=_instant(disabled.disabled_at_ms),
+    )
+    return UntoldEvent(event=event, stored_at_ms=now_ms)
 
 
 def _request(parked: ParkedSession, cause: ReplayCause) -> ReplayRequest:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from contracts.delivery import (
-    DELIVERY_PREFIX,
     UNDELIVERED_PREFIX,
     ParkedSession,
     UndeliveredMessage,
@@ -30,7 +29,7 @@ from contracts.session import (
     header_key,
     record_key,
 )
-from services.delivery.adapters.table import Condition, Table
+from services.delivery.adapters.table import Condition, Delete, Put, Table
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
@@ -66,27 +65,23 @@ class SessionStore:
 
     async def header(self, session_id: SessionId) -> StoredHeader | None:
         """The session's header; None: the store does not know the session."""
-        item = await self._table.get(header_key(session_id))
+        [item] = await self._table.get(header_key(session_id))
         if item is None:
             return None
         return StoredHeader(SessionHeader.model_validate_json(item.body), item.expires_at)
 
     async def progress(self, session_id: SessionId) -> Progress:
         """The mark, and whether the session is parked."""
-        mark = None
-        parked = None
-        mark_key = delivery_mark_key(session_id)
-        for item in await self._table.query(mark_key.pk, DELIVERY_PREFIX, limit=2):
-            if item.sk == mark_key.sk:
-                stored = DeliveryMark.model_validate_json(item.body)
-                mark = stored.n, stored.k
-            else:
-                parked = ParkedSession.model_validate_json(item.body)
-        return Progress(mark, parked)
+        mark, parked = await self._table.get(delivery_mark_key(session_id), parked_key(session_id))
+        stored = DeliveryMark.model_validate_json(mark.body) if mark else None
+        return Progress(
+            (stored.n, stored.k) if stored else None,
+            ParkedSession.model_validate_json(parked.body) if parked else None,
+        )
 
     async def message(self, session_id: SessionId, n: int) -> str | None:
         """The callback's body in log record `n`; None: there is none."""
-        item = await self._table.get(record_key(session_id, n))
+        [item] = await self._table.get(record_key(session_id, n))
         return None if item is None else _body(LOG_RECORD.validate_json(item.body))
 
     async def messages_after(
@@ -112,25 +107,25 @@ class SessionStore:
         values: dict[str, AttributeValueTypeDef] = {":place": {"N": str(place)}}
         further = Condition("attribute_not_exists(pk) OR #place < :place", "place", values)
         key = delivery_mark_key(mark.session_id)
-        await self._table.put(key, mark, expires_at=expires_at, condition=further, place=place)
+        await self._table.put(Put(key, mark, expires_at, further, place))
 
     async def park(self, parked: ParkedSession, expires_at: str | None) -> None:
         """After this the session's messages are left to the log."""
         index = parked_index_key(parked.endpoint, parked.session_id)
-        await self._table.put(index, parked, expires_at=expires_at)
-        await self._table.put(parked_key(parked.session_id), parked, expires_at=expires_at)
+        await self._table.put(Put(index, parked, expires_at))
+        await self._table.put(Put(parked_key(parked.session_id), parked, expires_at))
 
     async def unpark(self, session_id: SessionId, endpoint: str) -> None:
         """After this they are posted as they come."""
-        await self._table.delete(parked_key(session_id))
-        await self._table.delete(parked_index_key(endpoint, session_id))
+        await self._table.delete(Delete(parked_key(session_id)))
+        await self._table.delete(Delete(parked_index_key(endpoint, session_id)))
 
     async def give_up(self, undelivered: UndeliveredMessage, expires_at: str | None) -> None:
         """Remembers a message that was given up."""
         index = undelivered_index_key(undelivered.endpoint, undelivered.session_id)
-        await self._table.put(index, undelivered, expires_at=expires_at)
+        await self._table.put(Put(index, undelivered, expires_at))
         key = undelivered_key(undelivered.session_id, undelivered.n)
-        await self._table.put(key, undelivered, expires_at=expires_at)
+        await self._table.put(Put(key, undelivered, expires_at))
 
     async def undelivered(self, session_id: SessionId, after_n: int = 0) -> list[UndeliveredMessage]:
         """A page of what was given up of the session after record `after_n`, in order."""
@@ -140,11 +135,11 @@ class SessionStore:
 
     async def redelivered(self, message: UndeliveredMessage) -> None:
         """Forgets that a message was given up."""
-        await self._table.delete(undelivered_key(message.session_id, message.n))
+        await self._table.delete(Delete(undelivered_key(message.session_id, message.n)))
 
     async def all_redelivered(self, session_id: SessionId, endpoint: str) -> None:
         """Takes the session off the list of those with undelivered messages."""
-        await self._table.delete(undelivered_index_key(endpoint, session_id))
+        await self._table.delete(Delete(undelivered_index_key(endpoint, session_id)))
 
 
 def _message(body: str, contact_id: ContactId) -> TranscriptMessage | None:

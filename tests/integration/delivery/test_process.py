@@ -9,7 +9,7 @@ import pytest
 from embedded.process import ProcessFailed
 from emulators.receiver.faults import Fault
 from emulators.receiver.server import Receiver
-from tests.integration.delivery.store_in_between import in_between
+from tests.integration.delivery.in_between import in_between
 from tests.integration.delivery.surroundings import (
     WITHIN_S,
     Process,
@@ -88,6 +88,39 @@ async def test_a_death_between_the_answer_and_the_mark_repeats_that_message_alon
     assert first_try.headers["webhook-id"] == second_try.headers["webhook-id"]
     assert first_try.body == second_try.body
     await asyncio.to_thread(second.stop)
+
+
+async def test_a_death_between_a_change_of_an_endpoint_and_its_event_loses_no_event(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    receiver.faults.arm(Fault(status=503))
+    surroundings.add_session(session, receiver.url)
+    async with in_between(surroundings.aws.url) as bus:
+        through = {"VISIBILITY_S": "3", "RETRY_FOR_S": "60", "AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}
+        bus.operation, bus.holding = "PutEvents", b"Endpoint Disabled"
+        first = Process(surroundings, tmp_path / "first", through)
+        await asyncio.to_thread(first.start)
+        surroundings.say(session, 1, 2)
+        await asyncio.wait_for(bus.held.wait(), WITHIN_S)
+        await asyncio.to_thread(first.kill)
+        assert surroundings.disabled(receiver)
+        assert surroundings.endpoint_events(receiver) == []
+        bus.held.clear()
+        bus.holding = b"Endpoint Recovered"
+        second = Process(surroundings, tmp_path / "second", through)
+        await asyncio.to_thread(second.start)
+        await become(lambda: surroundings.endpoint_events(receiver), ["Endpoint Disabled"])
+        receiver.faults.clear()
+        await asyncio.wait_for(bus.held.wait(), WITHIN_S)
+        await asyncio.to_thread(second.kill)
+        assert not surroundings.disabled(receiver)
+        assert surroundings.endpoint_events(receiver) == ["Endpoint Disabled"]
+    third = Process(surroundings, tmp_path / "third", {"VISIBILITY_S": "3", "RETRY_FOR_S": "60"})
+    await asyncio.to_thread(third.start)
+    both = {"Endpoint Disabled", "Endpoint Recovered"}
+    await become(lambda: set(surroundings.endpoint_events(receiver)), both)
+    await become(lambda: surroundings.mark(session), (2, 0))
+    await asyncio.to_thread(third.stop)
 
 
 async def test_messages_stay_in_hand_while_a_request_takes_longer_than_their_visibility(

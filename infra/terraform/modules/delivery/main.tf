@@ -43,7 +43,7 @@ module "task" {
     },
     {
       sid       = "Marks"
-      actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
       resources = [var.table.arn]
     },
     {

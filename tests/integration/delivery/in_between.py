@@ -1,4 +1,4 @@
-"""A DynamoDB in between: passes everything on, and can hold one kind of write back."""
+"""An AWS in between: passes everything on, and can hold one kind of request back."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,20 +9,21 @@ import aiohttp
 from aiohttp import web
 
 
-class StoreInBetween:
-    """What delivery takes for DynamoDB."""
+class InBetween:
+    """What delivery takes for an AWS service."""
 
     def __init__(self) -> None:
         self.url = ""
         self.holding: bytes | None = None
-        """Writes whose request contains this are never passed on."""
+        """Requests for `operation` that contain this are never passed on."""
+        self.operation = "PutItem"
         self.held = asyncio.Event()
         """One was."""
 
     async def pass_on(self, client: aiohttp.ClientSession, url: str, request: web.Request) -> web.Response:
         body = await request.read()
         operation = request.headers.get("X-Amz-Target", "")
-        if self.holding and self.holding in body and operation.endswith("PutItem"):
+        if self.holding and self.holding in body and operation.endswith(self.operation):
             self.held.set()
             await asyncio.Event().wait()
         headers = {name: value for name, value in request.headers.items() if name != "Host"}
@@ -33,17 +34,17 @@ class StoreInBetween:
 
 
 @asynccontextmanager
-async def in_between(url: str) -> AsyncGenerator[StoreInBetween]:
-    store = StoreInBetween()
+async def in_between(url: str) -> AsyncGenerator[InBetween]:
+    between = InBetween()
     async with aiohttp.ClientSession() as client:
         app = web.Application()
-        app.add_routes([web.post("/{path:.*}", partial(store.pass_on, client, url))])
+        app.add_routes([web.post("/{path:.*}", partial(between.pass_on, client, url))])
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
-            store.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield store
+            between.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield between
         finally:
             await runner.cleanup()
