@@ -8,15 +8,17 @@ is written first and deleted last. An entry without its truth means nothing.
 from enum import StrEnum
 from typing import Literal
 
+from contracts.events import EndpointDisabled, EndpointRecovered
 from contracts.model import ContactId, Contract, SessionId
 from contracts.session import NonNegative, Positive, StoreKey
 
 DELIVERY_PREFIX = "delivery"
-"""Sort keys of the mark and of a parked session begin so: one query reads both."""
+"""Sort keys of the mark and of a parked session begin so."""
 UNDELIVERED_PREFIX = "undelivered#"
 PARKED_INDEX = "parked"
 UNDELIVERED_INDEX = "undelivered"
 ENDPOINTS = "endpoints"
+UNTOLD_EVENTS = "delivery-events"
 
 
 class ParkCause(StrEnum):
@@ -73,6 +75,14 @@ class DisabledEndpoint(Contract):
     cause: str
 
 
+class UntoldEvent(Contract):
+    """An event that is stored with the change that it tells of, until the bus has it."""
+
+    version: Literal[1] = 1
+    event: EndpointDisabled | EndpointRecovered
+    stored_at_ms: NonNegative
+
+
 def parked_key(session_id: SessionId) -> StoreKey:
     """The session's own item."""
     return StoreKey(pk=f"session#{session_id}", sk=f"{DELIVERY_PREFIX}#parked")
@@ -96,3 +106,8 @@ def undelivered_index_key(endpoint: str, session_id: SessionId) -> StoreKey:
 def endpoint_key(endpoint: str) -> StoreKey:
     """Of a disabled endpoint."""
     return StoreKey(pk=ENDPOINTS, sk=endpoint)
+
+
+def untold_event_key(event_id: str) -> StoreKey:
+    """Of an event that the bus may not have yet."""
+    return StoreKey(pk=UNTOLD_EVENTS, sk=event_id)
