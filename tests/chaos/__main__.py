@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from tests.chaos.totals import Round, Totals
 
 def main() -> int:
     """Exit code 0 when no round has a deviation; a run that is interrupted reports the rounds before."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = _arguments()
     chosen.report.parent.mkdir(parents=True, exist_ok=True)
     rounds: list[Round] = []

@@ -64,6 +64,8 @@ class Hand:
         self._dice = random.Random(seed)
         self._requests = requests
         self._tell = tell
+        self._starting: set[str] = set()
+        """Processes that an earlier disturbance has in hand."""
         self.applied = Counter[Kind]()
         """Disturbances that befell something."""
 
@@ -85,6 +87,8 @@ class Hand:
             case Kind.KILL | Kind.TERMINATE:
                 return await self._restart(disturbance)
             case Kind.FREEZE:
+                if disturbance.target in self._starting:
+                    return False
                 return await _freeze(self._child(disturbance), disturbance.lasts_s)
             case Kind.AWS_PAUSE:
                 return await _freeze(self._system.emulators["aws"], disturbance.lasts_s)
@@ -111,13 +115,17 @@ class Hand:
 
     async def _restart(self, disturbance: Disturbance) -> bool:
         child = self._child(disturbance)
-        if not child.is_running:
-            return False  # an earlier disturbance has it in hand
-        child.signal(signal.SIGKILL if disturbance.kind is Kind.KILL else signal.SIGTERM)
-        await asyncio.to_thread(child.wait)
-        await asyncio.sleep(RESTART_S)
-        started = self._system.services.start(child.program)
-        await asyncio.to_thread(started.ready)
+        if child.name in self._starting or not child.is_running:
+            return False
+        self._starting.add(child.name)
+        try:
+            child.signal(signal.SIGKILL if disturbance.kind is Kind.KILL else signal.SIGTERM)
+            await asyncio.to_thread(child.wait)
+            await asyncio.sleep(RESTART_S)
+            started = self._system.services.start(child.program)
+            await asyncio.to_thread(started.ready)
+        finally:
+            self._starting.discard(child.name)
         return True
 
     async def _request_again(self) -> bool:
