@@ -67,6 +67,7 @@ images: setup  ## build the container images, with Docker or Podman (IMAGE_TAG, 
 	@$(python) -m tools.images build
 
 images-check: setup  ## build the images, look into them and start each one
+	@$(python) -m tools.wheels
 	@$(python) -m tools.images build check
 
 compose-check: setup  ## play the demo on docker-compose.yml, in its MiniStack variant
