@@ -1,4 +1,4 @@
-"""Checks that every locked package of every image is there as a wheel, for ARM and for x86, with a locked hash.
+"""Checks that every locked package of every image is there as a wheel, for ARM and x86, with a locked hash.
 
 Run as `python -m tools.wheels` (with `make images-check`): installs each lock as its Dockerfile does, into a
 folder that is thrown away, for a C library no newer than that of the base image.
