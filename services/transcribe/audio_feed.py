@@ -27,8 +27,9 @@ MAX_CHUNK_SAMPLES = SAMPLE_RATE_HZ // 4
 HOLD_S = 0.1
 """A shorter chunk than `CHUNK_SAMPLES` is sent when the last one is this old."""
 END_TOLERANCE_SAMPLES = SAMPLE_RATE_HZ // 4
-"""Without Metadata, the end counts as heard when both channels are final up to here before it."""
+"""Without Metadata, an answered flush is enough when both channels are final up to here before the end."""
 MAX_FLUSHES = 3
+"""That were answered, and brought nothing new."""
 END_LIMIT_S = 600.0
 """From the call's end until what is missing is given up."""
 
@@ -67,6 +68,7 @@ class AudioFeed:
         self._end: int | None = None
         self._end_by: float | None = None
         self._flushes = 0
+        self._flushed_to = position
         self._stream_quiet = False
         self._finalized = 0
         self.silences: Sequence[Silence] = ()
@@ -201,6 +203,8 @@ class AudioFeed:
 
     def unflushed(self, covered: Sequence[int]) -> None:
         """The connection ended after CloseStream without having said that all was heard."""
+        if min(covered) > self._flushed_to:
+            self._flushed_to, self._flushes = min(covered), 0
         self._flushes += 1
         self.lost(covered)
 
@@ -211,7 +215,8 @@ class AudioFeed:
         if self._end is None:
             return False
         quiet = self.deepgram.state in (State.IDLE, State.WAITING)
-        return quiet and min(covered) >= self._end - END_TOLERANCE_SAMPLES
+        tolerance = END_TOLERANCE_SAMPLES if self._flushes else 0  # the last of it may be a word
+        return quiet and min(covered) >= self._end - tolerance
 
     def missing(self, covered: Sequence[int]) -> Hole | None:
         """At the end: what was never heard."""

@@ -62,7 +62,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """The connection ended after CloseStream; `complete` when Deepgram said that all was heard."""
+    """The connection answered CloseStream and ended; `complete` when Deepgram said that all was heard."""
 
     complete: bool
 
@@ -76,6 +76,7 @@ _REFUSALS = {
     403: "Deepgram denied permission; check the key's scopes and the project's models",
     404: "there is nothing at the Deepgram URL; check DEEPGRAM_API",
 }
+_NORMAL = 1000
 _TOO_MANY = 429
 _REQUEST_TIMEOUT = 408
 
@@ -95,6 +96,7 @@ class DeepgramSession:
         self._unanswered = 0
         self._close_by: float | None = None
         self._metadata = False
+        self._answered = False
 
     @property
     def deadline(self) -> float | None:
@@ -149,6 +151,7 @@ class DeepgramSession:
         self._unanswered = 0
         self._attempt = 0
         self._troubled_since = None
+        self._answered = self.state is State.CLOSING
 
     def metadata(self, now: float) -> bool:
         """Metadata came; True when it ends the session's audio, False when Deepgram ended on its own."""
@@ -176,11 +179,16 @@ class DeepgramSession:
         """All audio was sent: the text that makes Deepgram flush; then wait for `closed`."""
         self.state = State.CLOSING
         self._close_by = now + FLUSH_S
+        self._answered = False
         return CLOSE_STREAM
 
     def closed(self, code: int, reason: str, now: float, jitter: float) -> Ended:
-        """The connection is gone, by Deepgram or because it stalled."""
-        if self.state is State.CLOSING:
+        """The connection is gone, by Deepgram or because it stalled.
+
+        One that is gone after CloseStream without a word was lost like any other: an outage at the end of a
+        call is no end.
+        """
+        if self.state is State.CLOSING and (code == _NORMAL or self._answered):
             self.state = State.IDLE
             return Flushed(complete=self._metadata)
         if code == 1008:

@@ -196,10 +196,37 @@ def test_a_flush_that_fails_is_repeated_and_then_given_up_with_what_is_missing()
         assert feed.pump(number, covered) == [Connect(number)]
         feed.opened(number)
         assert texts(feed.pump(number, covered)) == [CLOSE_STREAM]
-        assert feed.deepgram.closed(1006, "", number + 0.5, 0.0) == Flushed(complete=False)
+        assert feed.deepgram.closed(1000, "", number + 0.5, 0.0) == Flushed(complete=False)
         feed.unflushed(covered)
     assert feed.complete(4.0, covered)
     assert feed.missing(covered) == Hole(0, 8_000, "deepgram_incomplete")
+
+
+def test_a_flush_that_brings_something_new_is_no_reason_to_give_up() -> None:
+    feed = AudioFeed(0)
+    for position in range(0, 80_000, 800):
+        feed.audio(chunk(position))
+    feed.finish(80_000, 0.0)
+    for number in range(1, 9):
+        covered = (number * 8_000, number * 8_000)
+        feed.unflushed(covered)
+        assert not feed.complete(0.0, covered)
+
+
+def test_an_outage_of_deepgram_at_the_end_of_a_call_gives_nothing_up() -> None:
+    feed = AudioFeed(0)
+    feed.audio(chunk(0))
+    feed.finish(800, 0.0)
+    now = 0.0
+    for number in range(1, 21):
+        assert feed.pump(now, NONE) == [Connect(number)]
+        feed.opened(now)
+        assert CLOSE_STREAM in texts(feed.pump(now, NONE))
+        lost = feed.deepgram.closed(1011, "", now, 0.9)
+        assert isinstance(lost, Lost)
+        feed.lost(NONE)
+        assert not feed.complete(now, NONE)
+        now += lost.delay_s
 
 
 def test_an_end_above_what_came_asks_for_the_rest_and_for_the_end_again() -> None:

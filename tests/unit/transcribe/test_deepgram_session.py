@@ -135,9 +135,30 @@ def test_metadata_without_a_close_is_an_end() -> None:
     assert deepgram.stalled(11.0 + module.LINGER_S)
 
 
+def test_a_connection_that_is_lost_before_it_answers_the_end_is_made_again_after_a_while() -> None:
+    deepgram = connected()
+    deepgram.finish(10.0)
+    assert deepgram.closed(1006, "", 10.1, 0.5) == Lost(0.25)
+    assert deepgram.state is State.WAITING
+    assert deepgram.connect(10.2) is None
+    assert deepgram.connect(10.4) == 2
+
+
+def test_the_second_connection_has_to_answer_the_end_itself() -> None:
+    deepgram = connected()
+    deepgram.finish(10.0)
+    deepgram.heard(10.1)
+    assert deepgram.closed(1006, "", 10.2, 0.5) == Flushed(complete=False)
+    assert deepgram.connect(10.2) == 2
+    deepgram.opened(10.3)
+    deepgram.finish(10.4)
+    assert deepgram.closed(1011, "", 10.5, 0.0) == Lost(0.0)
+
+
 def test_metadata_that_never_comes_is_no_complete_end() -> None:
     deepgram = connected()
     deepgram.finish(10.0)
+    deepgram.heard(10.0)
     assert not deepgram.stalled(19.9)
     assert deepgram.stalled(20.0)
     assert deepgram.closed(1006, "", 20.0, 0.0) == Flushed(complete=False)
