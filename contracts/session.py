@@ -6,6 +6,7 @@ from 1 and are written with `attribute_not_exists(pk)`: whoever finds its `n` ta
 lost the session.
 """
 
+import zlib
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -275,6 +276,30 @@ CONTACT_SESSION_PREFIX = "session#"
 def contact_session_key(contact_id: ContactId, session_id: SessionId) -> StoreKey:
     """The entry by which a contact's sessions are found; written with the header."""
     return StoreKey(pk=f"contact#{contact_id}", sk=f"{CONTACT_SESSION_PREFIX}{session_id}")
+
+
+OPEN_SHARDS = 16
+"""Partitions of the entries of open sessions: DynamoDB takes 1,000 writes a second in each."""
+
+
+def open_partition(shard: int) -> str:
+    """Where entries of open sessions are; they sort by the time of the request."""
+    return f"open#{shard:02d}"
+
+
+def open_before(requested_at_ms: int) -> str:
+    """A sort key above those of all sessions that were requested before."""
+    return f"{requested_at_ms:013d}"
+
+
+def open_session_key(session_id: SessionId, requested_at_ms: int) -> StoreKey:
+    """The entry (a `ContactSession`) that stands as long as the session is open.
+
+    It is written with the header and removed when the session's end was announced, so that open sessions are
+    found without looking at all the others.
+    """
+    shard = zlib.crc32(session_id.encode()) % OPEN_SHARDS
+    return StoreKey(pk=open_partition(shard), sk=f"{open_before(requested_at_ms)}#{session_id}")
 
 
 INTENTS_SORT_KEY = "intents"

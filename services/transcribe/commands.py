@@ -7,6 +7,7 @@ from typing import Literal
 from contracts.events import Event
 from contracts.link import Accept, ClosedSession, Credit, EndHint, OpenedSession, Refused, Rewind
 from contracts.metrics import Metric
+from contracts.model import SessionId
 from contracts.queue import TranscriptMessage
 from contracts.session import LogRecord
 
@@ -77,6 +78,14 @@ class FreeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlist:
+    """All was announced: take the session off the list of open ones."""
+
+    session_id: SessionId
+    requested_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Adds to a metric."""
 
@@ -116,6 +125,7 @@ type Command = (
     | PublishToBus
     | SendFrame
     | FreeRequest
+    | Unlist
     | Count
     | Observe
     | Report

@@ -161,6 +161,10 @@ class Hearing:
             self.ending = self._wanted_ending
         return commands
 
+    def show_life(self) -> None:
+        """Logs that the session is served, though nothing is new."""
+        self._write(Progress)
+
     def release(self) -> list[Command]:
         """Gives the session up: the log says so, and Deepgram is left without a flush."""
         self._write(Progress, change={"writer": None})

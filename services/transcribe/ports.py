@@ -8,7 +8,7 @@ from contracts.events import Event
 from contracts.intents import ContactIntents
 from contracts.model import ContactId, SessionId
 from contracts.queue import TranscriptMessage
-from contracts.session import LogRecord, SessionHeader
+from contracts.session import ContactSession, LogRecord, SessionHeader
 from services.transcribe.inputs import Appended, AppendFailed, Found
 
 
@@ -36,6 +36,17 @@ class SessionStore(Protocol):
 
     async def append(self, record: LogRecord) -> Appended | Found | AppendFailed:
         """Writes the record if its number is free."""
+        ...
+
+    async def unlist(self, session_id: SessionId, requested_at_ms: int) -> None:
+        """Takes the session off the list of open ones; should that fail, a sweep does it later."""
+        ...
+
+    async def listed(self, shard: int, requested_before_ms: int) -> Sequence[ContactSession]:
+        """Open sessions of one shard that were requested before, oldest first, a bounded number.
+
+        Raises: StoreUnavailable.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from contracts.events import Event
 from contracts.model import SessionId
 from contracts.queue import TranscriptMessage
 from services.transcribe.adapters.batches import Batches
+from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import LinkServer
@@ -22,6 +23,7 @@ from services.transcribe.adapters.live_session import Outside
 from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.session_store import DynamoSessionStore
 from services.transcribe.adapters.sessions import Sessions
+from services.transcribe.adapters.sweeper import Sweeper
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
 from services.transcribe.errors import StoreUnavailable
 from services.transcribe.ports import Answer, SessionStore
@@ -105,6 +107,11 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
                 bus_interims=settings.bus_interims,
             )
             health.ready_unless(sessions.no_room)
+            dead = SqsDeadRequests(
+                sqs, settings.session_requests_queue_url, settings.session_requests_dlq_url
+            )
+            sweeper = Sweeper(store, dead, sessions, metrics, process=process)
+            lasting.append(tasks.create_task(sweeper.run()))
             link = LinkServer(sessions, settings.link_secret.get_secret_value(), process)
             async with link.listening(settings.link_host, settings.link_port) as port:
                 yield port

@@ -38,6 +38,7 @@ from services.transcribe.commands import (
     PublishToQueue,
     Report,
     SendFrame,
+    Unlist,
 )
 from services.transcribe.hearing import Ending, Hearing
 from services.transcribe.inputs import (
@@ -67,6 +68,8 @@ GRACE_S = 2.0
 SILENT_LINK_S = 660.0
 """Without a frame of ingest: it forgot the session. Longer than ingest tries to read a broken stream."""
 CREDIT_STEP_SAMPLES = SAMPLE_RATE_HZ // 2
+ALIVE_S = 60.0
+"""A live session appends at least so often, whatever happens: one that is silent for long has no owner."""
 MAX_WAITING_RECORDS = 500
 """Records that the store or a way out has not taken; with more, no further audio is asked for."""
 
@@ -104,6 +107,7 @@ class Session:
         state = tail[-1].state
         self.phase = Phase.CONCLUDING if refuse else Phase.LIVE
         self._refuse = refuse
+        self._unlist = Unlist(header.session_id, header.requested_at_ms)
         self._journal = Journal(tail[-1])
         self._publication = Publication(header, state.announced, bus_interims=bus_interims)
         self._hearing = Hearing(header, state, self._journal)
@@ -112,6 +116,7 @@ class Session:
         self._credit_told: int | None = None
         self._grace_until: float | None = None
         self._silent_from: float | None = None
+        self._logged_at: float | None = None
         self._intents: ContactIntents | None = None
         self._draining = False
         self._marked = False
@@ -125,10 +130,11 @@ class Session:
         """When `tick` is due."""
         if self.phase is Phase.OVER:
             return None
-        feed = self._hearing.feed.deadline if self.phase is Phase.LIVE else None
-        return earliest(
-            feed, self._forgotten_at, self._grace_until, self._journal.deadline, self._publication.deadline
-        )
+        others = (self._forgotten_at, self._grace_until, self._journal.deadline, self._publication.deadline)
+        if self.phase is not Phase.LIVE:
+            return earliest(*others)
+        alive = None if self._logged_at is None else self._logged_at + ALIVE_S
+        return earliest(self._hearing.feed.deadline, alive, *others)
 
     @property
     def _forgotten_at(self) -> float | None:
@@ -247,6 +253,7 @@ class Session:
         commands: list[Command] = []
         match happened:
             case Appended():
+                self._logged_at = now.s
                 logged = self._journal.appended()
                 commands.append(Observe(metrics.LOG_APPEND, happened.elapsed_ms))
             case Found():
@@ -291,19 +298,20 @@ class Session:
 
     def _over(self, disposition: Disposition, reason: str) -> list[Command]:
         self.phase = Phase.OVER
+        commands: list[Command] = [self._unlist] if disposition == "delete" else []
         if self._handle is None:
             free = self._receipt_handle if disposition != "leave" else None
-            return [FreeRequest(free), Finish()] if free else [Finish()]
+            return [*commands, FreeRequest(free), Finish()] if free else [*commands, Finish()]
         if self._refuse is None:
             closed = ClosedSession(handle=self._handle, disposition=disposition, reason=reason)
-            return [SendFrame(closed), Finish()]
+            return [*commands, SendFrame(closed), Finish()]
         refused = Refused(
             handle=self._handle,
             refusal=self._refuse.refusal,
             explanation=self._refuse.explanation,
             retry_after_s=self._refuse.retry_after_s,
         )
-        return [SendFrame(refused), Finish()]
+        return [*commands, SendFrame(refused), Finish()]
 
     # What follows from the state
 
@@ -314,6 +322,7 @@ class Session:
         commands: list[Command] = []
         if heard and self.phase is Phase.LIVE:
             commands += self._hearing.pump(now)
+            self._show_life(now)
             if self._hearing.ending is not None:
                 commands += self._conclude(self._hearing.ending)
         for placed in self._journal.settle():
@@ -330,6 +339,14 @@ class Session:
         if (event := self._publication.bus.take(now.s)) is not None:
             commands.append(PublishToBus(event))
         return commands
+
+    def _show_life(self, now: Instant) -> None:
+        if self._logged_at is None:
+            self._logged_at = now.s
+        if now.s >= self._logged_at + ALIVE_S:
+            self._logged_at = now.s
+            if self._journal.idle:
+                self._hearing.show_life()
 
     def _flow_control(self) -> list[Command]:
         if self._handle is None:

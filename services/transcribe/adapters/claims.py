@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from time import time
 
+from contracts.events import SessionRequested
 from contracts.link import Open, Refusal
 from contracts.session import LogRecord, SessionHeader
 from services.transcribe.deepgram_session import Failure
@@ -49,12 +50,12 @@ async def claim(store: SessionStore, frame: Open, process: str) -> Claimed | Ref
         decision = _decide(frame, header, tail, writer)
         if isinstance(decision, Refuse):
             return decision
-        known = header or _stand_in(frame)
+        known = header or stand_in(frame.request)
         refuse = decision.refuse if isinstance(decision, Conclude) else None
         record = decision.ended if isinstance(decision, Conclude) else decision.opened
         if record is None:
             return Claimed(known, tail, refuse)
-        match await _append(store, record):
+        match await append(store, record):
             case True:
                 return Claimed(known, (*tail, record), refuse)
             case False:
@@ -76,7 +77,7 @@ def _decide(
     return Conclude(Refuse(Refusal.FAILED, failure.explanation), ended)
 
 
-async def _append(store: SessionStore, record: LogRecord) -> bool | None:
+async def append(store: SessionStore, record: LogRecord) -> bool | None:
     """True: durable; False: another was first; None: not known."""
     for attempt in range(MAX_APPENDS):
         match await store.append(record):
@@ -89,9 +90,8 @@ async def _append(store: SessionStore, record: LogRecord) -> bool | None:
     return None
 
 
-def _stand_in(frame: Open) -> SessionHeader:
+def stand_in(request: SessionRequested) -> SessionHeader:
     """What the request itself tells, for the events of a session without a header."""
-    request = frame.request
     return SessionHeader(
         session_id=request.session_id,
         contact_id=request.contact_id,

@@ -29,6 +29,7 @@ from services.transcribe.commands import (
     SendAudio,
     SendFrame,
     SendText,
+    Unlist,
 )
 from services.transcribe.deepgram_url import listen_url
 from services.transcribe.inputs import Attached, BusAnswered, Detached, Input, QueueAnswered
@@ -158,8 +159,8 @@ class LiveSession:
                     tasks.create_task(self._append(command.record))
                 case PublishToQueue() | PublishToBus():
                     self._publish(command)
-                case FreeRequest():
-                    tasks.create_task(self._outside.lease.free(command.receipt_handle))
+                case FreeRequest() | Unlist():
+                    tasks.create_task(self._leave(command))
                 case Count() | Observe() | Report():
                     self._tell(command)
                 case Finish():
@@ -202,6 +203,13 @@ class LiveSession:
         if self._deepgram is not None:
             self._deepgram[2].cancel()
             self._deepgram = None
+
+    async def _leave(self, command: FreeRequest | Unlist) -> None:
+        match command:
+            case FreeRequest():
+                await self._outside.lease.free(command.receipt_handle)
+            case Unlist():
+                await self._outside.store.unlist(command.session_id, command.requested_at_ms)
 
     async def _append(self, record: LogRecord) -> None:
         self.put(await self._outside.store.append(record))

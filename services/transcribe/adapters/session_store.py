@@ -13,11 +13,15 @@ from contracts.session import (
     INTENTS_SORT_KEY,
     LOG_PREFIX,
     LOG_RECORD,
+    ContactSession,
     LogRecord,
     SessionHeader,
     StoreKey,
     header_key,
     intents_key,
+    open_before,
+    open_partition,
+    open_session_key,
     record_key,
 )
 from services.transcribe.errors import StoreUnavailable, UnreadableRecord
@@ -32,6 +36,8 @@ PAGE = 25
 """Records of one query; most sessions need no second one."""
 MAX_CONTACTS = 100
 """DynamoDB: keys of one BatchGetItem."""
+MAX_LISTED = 1_000
+"""Open sessions that one look at a shard finds; the oldest come first."""
 MAX_TAIL = 2_000
 """Records of a tail: more than an hour's that could not be announced."""
 _TAKEN = "ConditionalCheckFailedException"
@@ -120,6 +126,38 @@ class DynamoSessionStore:
         except BotoCoreError as error:
             return AppendFailed(type(error).__name__)
         return Appended((monotonic() - began) * 1000)
+
+    async def unlist(self, session_id: SessionId, requested_at_ms: int) -> None:
+        """Takes the session off the list of open ones; should that fail, a sweep does it later."""
+        key = open_session_key(session_id, requested_at_ms)
+        try:
+            await self._client.delete_item(
+                TableName=self._table, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+            )
+        except (ClientError, BotoCoreError) as error:
+            logger(session_id=session_id).warning("transcribe.session_not_unlisted", exc_info=error)
+
+    async def listed(self, shard: int, requested_before_ms: int) -> list[ContactSession]:
+        """Open sessions of one shard, `MAX_LISTED` at most; see the port."""
+        try:
+            answer = await self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk < :before",
+                ExpressionAttributeValues={
+                    ":pk": {"S": open_partition(shard)},
+                    ":before": {"S": open_before(requested_before_ms)},
+                },
+                Limit=MAX_LISTED,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable("query") from error
+        listed: list[ContactSession] = []
+        for item in answer["Items"]:
+            try:
+                listed.append(ContactSession.model_validate_json(item.get("body", {}).get("S", "")))
+            except ValidationError:  # of a later version: its own processes look after it
+                continue
+        return listed
 
     async def _found(self, key: StoreKey) -> Found | AppendFailed:
         try:

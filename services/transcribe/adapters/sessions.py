@@ -1,11 +1,12 @@
 """All sessions of this process: who is served, and whether there is room for more."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from contracts import metrics
 from contracts.link import ClosedSession, Draining, Open, Refusal, Refused, Release
 from contracts.model import SessionId
+from contracts.session import LogRecord, SessionHeader
 from services.transcribe import inputs
 from services.transcribe.adapters.claims import Claimed, claim
 from services.transcribe.adapters.intents import Intents
@@ -93,6 +94,20 @@ class Sessions:
         self._claiming[frame.request.session_id] = (link, frame.handle)
         self._tasks.create_task(self._claim(link, frame))
 
+    def serves(self, session_id: SessionId) -> bool:
+        """Whether the session is in this process's hands."""
+        return session_id in self._served or session_id in self._claiming
+
+    def announce(self, header: SessionHeader, tail: Sequence[LogRecord]) -> None:
+        """Tells queue and bus what they were not told of a session that is over and that nobody serves."""
+        if self._draining or self.serves(header.session_id):
+            return
+        over = Refuse(Refusal.ENDED, "the session is over")
+        session = Session(header, tail, bus_interims=False, refuse=over)
+        live = LiveSession(header, "", session, self._outside)
+        self._serve(live)
+        live.put(inputs.Detached())
+
     async def drain(self) -> None:
         """Hands every session over; returns when that is done, or took too long."""
         self._draining = True
@@ -171,9 +186,7 @@ class Sessions:
             claimed.header, claimed.tail, bus_interims=self._bus_interims, refuse=claimed.refuse
         )
         live = LiveSession(claimed.header, frame.message_id, session, self._outside)
-        self._served[live.session_id] = live
-        self._intents.add(live)
-        self._count()
+        self._serve(live)
         logger(session_id=live.session_id, contact_id=claimed.header.contact_id).info(
             "transcribe.session_claimed",
             epoch=claimed.tail[-1].state.epoch,
@@ -187,6 +200,11 @@ class Sessions:
         if (link, frame.handle) in self._given_up:
             self._given_up.discard((link, frame.handle))
             live.put(Release(handle=frame.handle))
+
+    def _serve(self, live: LiveSession) -> None:
+        self._served[live.session_id] = live
+        self._intents.add(live)
+        self._count()
         life = self._tasks.create_task(self._live(live))
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)

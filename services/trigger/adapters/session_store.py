@@ -7,7 +7,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.model import Contract
-from contracts.session import ContactSession, SessionHeader, StoreKey, contact_session_key, header_key
+from contracts.session import (
+    ContactSession,
+    SessionHeader,
+    StoreKey,
+    contact_session_key,
+    header_key,
+    open_session_key,
+)
 from services.trigger.stored import Stored
 
 if TYPE_CHECKING:
@@ -32,11 +39,12 @@ class SessionStore:
         self._retention_s = retention_days * SECONDS_PER_DAY
 
     def put(self, header: SessionHeader, entry: ContactSession) -> Stored:
-        """Unless the store is unavailable the header and the contact's entry are durable afterwards."""
+        """Unless the store is unavailable the header and the entries of contact and session are durable."""
         expires_at = header.requested_at_ms // 1_000 + self._retention_s
         items = [
             self._item(header_key(header.session_id), header, expires_at),
             self._item(contact_session_key(entry.contact_id, entry.session_id), entry, expires_at),
+            self._item(open_session_key(entry.session_id, entry.requested_at_ms), entry, expires_at),
         ]
         for attempt in range(ATTEMPTS):
             if attempt:

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from contracts.queue import SessionRequestMessage
-from contracts.session import ContactSession, SessionHeader, contact_session_key, header_key
+from contracts.session import ContactSession, SessionHeader, contact_session_key, header_key, open_session_key
 from embedded import trigger_function
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
@@ -100,6 +100,8 @@ def test_a_call_is_stored_and_then_requested_on_the_bus(
     key = contact_session_key(request.detail.contact_id, request.detail.session_id)
     entry = ContactSession.model_validate_json(item(aws, stack, key.pk, key.sk)["body"])
     assert entry.session_id == session
+    key = open_session_key(request.detail.session_id, header.requested_at_ms)
+    assert ContactSession.model_validate_json(item(aws, stack, key.pk, key.sk)["body"]) == entry
 
 
 def test_a_retried_invocation_keeps_the_header_and_asks_for_the_same_session(

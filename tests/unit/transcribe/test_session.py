@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from contracts.events import TranscriptionPaused, TranscriptionResumed
+from contracts.events import Event, TranscriptionPaused, TranscriptionResumed
 from contracts.intents import ContactIntents
 from contracts.link import (
     STREAM_QUIET,
@@ -38,6 +38,7 @@ from services.transcribe.commands import (
     SendAudio,
     SendFrame,
     SendText,
+    Unlist,
 )
 from services.transcribe.deepgram_session import CLOSE_STREAM, FINALIZE
 from services.transcribe.inputs import (
@@ -45,6 +46,7 @@ from services.transcribe.inputs import (
     AppendFailed,
     Attached,
     BusAnswered,
+    DeepgramClosed,
     DeepgramMessage,
     DeepgramOpened,
     DeepgramRefused,
@@ -56,7 +58,7 @@ from services.transcribe.inputs import (
     QueueAnswered,
 )
 from services.transcribe.instants import Instant
-from services.transcribe.session import GRACE_S, SILENT_LINK_S, Phase, Session
+from services.transcribe.session import ALIVE_S, GRACE_S, SILENT_LINK_S, Phase, Session
 from services.transcribe.session_log import Refuse
 from tests.unit.transcribe.records import MS, ended, final, header, opened, progress
 from tests.unit.transcribe.results import results
@@ -313,11 +315,48 @@ def test_a_session_that_ingest_forgot_is_put_back() -> None:
     for _ in range(10):
         driven.wait(60.0)
         driven.give(audio(0))
+        driven.serve()
     driven.wait(SILENT_LINK_S - 1)
+    driven.serve()
     assert driven.session.phase is Phase.LIVE
     assert driven.session.deadline is not None
     commands = driven.wait(1.0)
     assert [append.record.state.writer for append in of(commands, Append)] == [None]
+
+
+def test_a_session_of_which_nothing_is_heard_shows_every_minute_that_it_lives() -> None:
+    driven = Driven(Session(header(), [opened(1, idle_claims=3)])).streaming()
+    driven.wait(ALIVE_S - 1)
+    assert of(driven.commands, Append) == []
+    for minute in range(1, 4):
+        driven.wait(1.0)
+        [append] = of(driven.commands, Append)
+        assert (append.record.type, append.record.state.idle_claims) == ("progress", 3)
+        driven.serve()
+        assert len(driven.log) == minute + 1  # one was the first audio's
+        assert driven.session.deadline is not None
+        driven.wait(ALIVE_S - 1)
+    assert all(event.detail_type == "Session Started" for event in published(driven))
+
+
+def published(driven: Driven) -> list[Event]:
+    return [command.event for command in of(driven.ever, PublishToBus)]
+
+
+def test_a_session_that_is_over_leaves_the_list_of_open_ones_when_all_is_announced() -> None:
+    driven = Driven().streaming()
+    driven.give(DeepgramClosed(1, 1008, "DATA-0000"))
+    assert of(driven.commands, Unlist) == []
+    driven.serve()
+    assert of(driven.ever, Unlist) == [Unlist(header().session_id, header().requested_at_ms)]
+
+
+def test_a_session_that_is_put_back_stays_on_the_list_of_open_ones() -> None:
+    driven = Driven().streaming()
+    driven.give(Release(handle=7))
+    driven.serve()
+    assert driven.session.phase is Phase.OVER
+    assert of(driven.ever, Unlist) == []
 
 
 def intents(**asked: object) -> IntentsRead:

@@ -1,0 +1,247 @@
+"""Sessions that nobody holds, on the emulated AWS, with several processes that sweep."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from aiobotocore.session import get_session
+
+from contracts.events import SessionFailed
+from contracts.model import ContactId, SessionId
+from contracts.session import (
+    ContactSession,
+    Ended,
+    LogRecord,
+    OpenCause,
+    Opened,
+    Outcome,
+    SessionHeader,
+    SessionState,
+    StoreKey,
+    open_session_key,
+    record_key,
+)
+from embedded.aws import AwsEndpoint
+from embedded.resources import Resources
+from services.transcribe.adapters.batches import Batches
+from services.transcribe.adapters.dead_requests import SqsDeadRequests
+from services.transcribe.adapters.event_bus import EventBridgeBus
+from services.transcribe.adapters.intents import Intents
+from services.transcribe.adapters.live_session import Outside
+from services.transcribe.adapters.request_lease import SqsRequestLease
+from services.transcribe.adapters.session_store import DynamoSessionStore
+from services.transcribe.adapters.sessions import Sessions
+from services.transcribe.adapters.sweeper import Sweeper
+from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
+from services.transcribe.sweep import NO_REQUESTS_S, SILENT_MS
+from telemetry.metrics import Metrics
+from tests.integration.transcribe.outcome import events_of, log_of, put_header, request
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def put(aws: AwsEndpoint, stack: Resources, key: StoreKey, body: str) -> None:
+    item = {"pk": {"S": key.pk}, "sk": {"S": key.sk}, "body": {"S": body}}
+    aws.dynamodb().put_item(TableName=stack.table_name, Item=item)
+
+
+def opened_long_ago(aws: AwsEndpoint, stack: Resources, name: str, silent_ms: int = SILENT_MS) -> Opened:
+    """A session with a header, an entry among the open ones, and an owner that was heard of long ago."""
+    header = put_header(aws, stack, name)
+    entry = ContactSession(
+        contact_id=header.contact_id, session_id=header.session_id, requested_at_ms=header.requested_at_ms
+    )
+    put(aws, stack, open_session_key(entry.session_id, entry.requested_at_ms), entry.model_dump_json())
+    record = Opened(
+        session_id=header.session_id,
+        n=1,
+        written_at_ms=now_ms() - silent_ms,
+        state=SessionState(writer="dead#m", epoch=1, t0_ms=1, covered_samples=(8_000, 16_000)),
+        cause=OpenCause.REQUESTED,
+        request_message_id="m",
+    )
+    put(aws, stack, record_key(header.session_id, 1), record.model_dump_json())
+    return record
+
+
+def open_entries(aws: AwsEndpoint, stack: Resources) -> set[str]:
+    items = aws.dynamodb().scan(TableName=stack.table_name, ConsistentRead=True)["Items"]
+    return {
+        ContactSession.model_validate_json(item["body"].get("S", "")).session_id
+        for item in items
+        if item["pk"].get("S", "").startswith("open#")
+    }
+
+
+class Process:
+    """What of transcribe takes part in a sweep."""
+
+    def __init__(self, store: DynamoSessionStore, sessions: Sessions, sweeper: Sweeper) -> None:
+        self.store = store
+        self.sessions = sessions
+        self.sweeper = sweeper
+
+    async def sweep(self, *, requests_gone: bool) -> None:
+        """As a process that has looked for long enough; `requests_gone`: none waited in all that time."""
+        await self.sweeper.sweep(0.0)
+        if requests_gone:
+            await self.sweeper.sweep(NO_REQUESTS_S)
+
+
+@asynccontextmanager
+async def process(stack: Resources, name: str) -> AsyncGenerator[Process]:
+    aws = get_session()
+    async with (
+        aws.create_client("dynamodb") as dynamodb,
+        aws.create_client("sqs") as sqs,
+        aws.create_client("events") as events,
+        asyncio.TaskGroup() as tasks,
+    ):
+        store = DynamoSessionStore(dynamodb, stack.table_name, 30)
+        metrics = Metrics(name, lambda _: None, stack="test")
+        queue = Batches("queue", SqsTranscriptQueue(sqs, stack.transcripts_url).send)
+        bus = Batches("bus", EventBridgeBus(events, stack.bus_name).put)
+        outside = Outside(
+            store=store,
+            queue=queue,
+            bus=bus,
+            lease=SqsRequestLease(sqs, stack.session_requests_url),
+            metrics=metrics,
+            deepgram_api="ws://127.0.0.1:9/",
+            deepgram_api_key="k",
+        )
+        intents = Intents(store)
+        lasting = [tasks.create_task(life) for life in (queue.run(), bus.run(), intents.run())]
+        sessions = Sessions(outside, intents, tasks, process=name, max_sessions=9, bus_interims=False)
+        dead = SqsDeadRequests(sqs, stack.session_requests_url, stack.session_requests_dlq_url, held_s=1)
+        yield Process(store, sessions, Sweeper(store, dead, sessions, metrics, process=name))
+        for task in lasting:
+            task.cancel()
+
+
+async def until_over(aws: AwsEndpoint, stack: Resources, name: str) -> list[LogRecord]:
+    async with asyncio.timeout(20):
+        while (log := await asyncio.to_thread(log_of, aws, stack, name))[-1].type != "announced":
+            pass
+    return log
+
+
+def failures(aws: AwsEndpoint, stack: Resources) -> list[tuple[str, str]]:
+    return [
+        (detail["session_id"], detail["reason"])
+        for kind, detail in events_of(aws, stack)
+        if kind == SessionFailed.detail_type
+    ]
+
+
+async def test_a_session_that_nobody_holds_fails_once_though_several_processes_sweep(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    opened_long_ago(aws, stack, "lost")
+    async with process(stack, "one") as one, process(stack, "two") as two, process(stack, "three") as three:
+        async with asyncio.TaskGroup() as sweeps:
+            for each in (one, two, three):
+                sweeps.create_task(each.sweep(requests_gone=True))
+        log = await until_over(aws, stack, "lost")
+    assert [record.type for record in log] == ["opened", "ended", "announced"]
+    [record] = [record for record in log if isinstance(record, Ended)]
+    assert (record.outcome, record.reason, record.end_samples) == (Outcome.FAILED, "abandoned", 16_000)
+    assert failures(aws, stack) == [("lost", "abandoned")]
+    assert open_entries(aws, stack) == set()
+
+
+async def test_a_session_is_left_alone_while_its_owner_writes_or_its_request_may_come(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    opened_long_ago(aws, stack, "slow", silent_ms=SILENT_MS // 2)
+    async with process(stack, "one") as one:
+        await one.sweep(requests_gone=True)
+        opened_long_ago(aws, stack, "waiting")
+        aws.sqs().send_message(QueueUrl=stack.session_requests_url, MessageBody="a request")
+        await one.sweep(requests_gone=True)
+    assert [record.type for record in log_of(aws, stack, "slow")] == ["opened"]
+    assert [record.type for record in log_of(aws, stack, "waiting")] == ["opened"]
+    assert open_entries(aws, stack) == {"slow", "waiting"}
+
+
+async def test_an_owner_that_wakes_after_the_sweep_finds_that_it_has_lost(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    first = opened_long_ago(aws, stack, "asleep")
+    async with process(stack, "one") as one:
+        await one.sweep(requests_gone=True)
+        await until_over(aws, stack, "asleep")
+        late = first.model_copy(update={"n": 2, "written_at_ms": now_ms()})
+        found = await one.store.append(late)
+    assert isinstance(getattr(found, "record", None), Ended)
+
+
+async def test_a_request_that_died_fails_its_session_and_leaves_the_dead_letter_queue(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    opened_long_ago(aws, stack, "dead")
+    envelope = {"detail-type": "Session Requested", "detail": request("dead").model_dump(mode="json")}
+    dlq = stack.session_requests_dlq_url
+    aws.sqs().send_message(QueueUrl=dlq, MessageBody=json.dumps(envelope))
+    aws.sqs().send_message(QueueUrl=dlq, MessageBody="no request")
+    async with process(stack, "one") as one, process(stack, "two") as two:
+        await asyncio.gather(one.sweep(requests_gone=False), two.sweep(requests_gone=False))
+        await until_over(aws, stack, "dead")
+        async with asyncio.timeout(20):
+            while await asyncio.to_thread(kept, aws, dlq) > 1:
+                await one.sweep(requests_gone=False)
+    assert failures(aws, stack) == [("dead", "request_dead")]
+    [left] = aws.sqs().receive_message(QueueUrl=dlq, WaitTimeSeconds=5).get("Messages", [])
+    assert left.get("Body") == "no request"
+
+
+def kept(aws: AwsEndpoint, url: str) -> int:
+    """Messages of a queue, visible or not."""
+    counts = aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
+
+
+async def test_an_end_that_its_owner_could_not_announce_is_announced(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    first = opened_long_ago(aws, stack, "untold")
+    record = Ended(
+        session_id=first.session_id,
+        n=2,
+        written_at_ms=now_ms() - SILENT_MS,
+        state=first.state,
+        outcome=Outcome.FAILED,
+        reason="stream_not_found",
+        explanation="…",
+        end_samples=0,
+    )
+    put(aws, stack, record_key(first.session_id, 2), record.model_dump_json())
+    async with process(stack, "one") as one:
+        await one.sweep(requests_gone=False)
+        await until_over(aws, stack, "untold")
+    assert failures(aws, stack) == [("untold", "stream_not_found")]
+    assert open_entries(aws, stack) == set()
+
+
+async def test_an_entry_that_its_owner_could_not_remove_is_removed(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    opened_long_ago(aws, stack, "done")
+    async with process(stack, "one") as one:
+        await one.sweep(requests_gone=True)
+        await until_over(aws, stack, "done")
+        header = SessionHeader.model_validate(put_header(aws, stack, "done"))
+        entry = ContactSession(
+            contact_id=ContactId("c"),
+            session_id=SessionId("done"),
+            requested_at_ms=header.requested_at_ms,
+        )
+        key = open_session_key(entry.session_id, entry.requested_at_ms)
+        put(aws, stack, key, entry.model_dump_json())
+        await one.sweep(requests_gone=False)
+        assert open_entries(aws, stack) == set()
+    assert failures(aws, stack) == [("done", "abandoned")]
