@@ -25,6 +25,7 @@ module "task" {
     SESSIONS_TABLE             = var.table.name
     TRANSCRIPTS_QUEUE_URL      = var.queues["transcripts"].url
     SESSION_REQUESTS_QUEUE_URL = var.queues["session-requests"].url
+    SESSION_REQUESTS_DLQ_URL   = var.queues["session-requests-dlq"].url
     EVENT_BUS_NAME             = var.bus.name
     DEEPGRAM_API               = var.deepgram_api
     LINK_PORT                  = tostring(var.link_port)
@@ -40,7 +41,7 @@ module "task" {
   statements = [
     {
       sid       = "Log"
-      actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"]
+      actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
       resources = [var.table.arn]
     },
     {
@@ -50,8 +51,13 @@ module "task" {
     },
     {
       sid       = "Lease"
-      actions   = ["sqs:ChangeMessageVisibility"]
+      actions   = ["sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
       resources = [var.queues["session-requests"].arn]
+    },
+    {
+      sid       = "DeadRequests"
+      actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+      resources = [var.queues["session-requests-dlq"].arn]
     },
     {
       sid       = "Events"
