@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from benchmarks.ingest_feeder import CHUNK_MS, SECRET, STREAM, Times
 from benchmarks.ingest_stages import request
-from services.ingest.adapters.dial import tls_context
+from services.ingest.adapters.dial import tls_offers
 from services.ingest.adapters.kinesis_video import KinesisVideo
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.shared_media import SharedMedia
@@ -78,7 +78,7 @@ async def _measure(sessions: int, seconds: int, media_port: int, link_port: int,
     )
     stop = asyncio.Event()
     async with KinesisVideo(read_timeout_s=10, max_bodies=sessions) as streams, asyncio.TaskGroup() as tasks:
-        links = TranscribeLinks(settings.transcribe_endpoints, tls_context(settings.link_secret), "bench")
+        links = TranscribeLinks(settings.transcribe_endpoints, tls_offers(lambda: [SECRET]), "bench")
         ingest = Ingest(settings, SharedMedia(streams), Queue(sessions), links, settings.limits)
         tasks.create_task(ingest.run(stop))
         await asyncio.sleep(WARM_UP_S)

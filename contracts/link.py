@@ -12,7 +12,7 @@ server that offers a certificate in place of the key is refused.
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -34,11 +34,33 @@ MAX_FRAME_BYTES = 1 << 20
 """Of any frame; audio of many sessions is split over several."""
 
 PSK_IDENTITY = "connect-transcription-link-1"
+"""Of the first secret; every key has an identity of its own, too."""
 
 
 def pre_shared_key(link_secret: str) -> bytes:
     """The 32-byte TLS key that both ends derive from the one random secret (32 characters or more)."""
     return hashlib.sha256(f"{PSK_IDENTITY}\0{link_secret}".encode()).digest()
+
+
+def psk_identity(key: bytes) -> str:
+    """Names a key in the handshake, so that two of them may be in use while a secret is rotated."""
+    return f"{PSK_IDENTITY}/{hashlib.sha256(b'identity' + key).hexdigest()[:16]}"
+
+
+def accepted_keys(link_secrets: Sequence[str]) -> dict[str, bytes]:
+    """Keys by the identities that a server knows; a peer that names none means the first."""
+    keys = [pre_shared_key(secret) for secret in link_secrets]
+    return {PSK_IDENTITY: keys[0], **{psk_identity(key): key for key in keys}}
+
+
+def offered_keys(link_secrets: Sequence[str]) -> list[tuple[str, bytes]]:
+    """Identities with their keys in the order in which a client offers them, one per connection.
+
+    A lone secret is offered without its name first: a server of before names knows it, too.
+    """
+    keys = [pre_shared_key(secret) for secret in link_secrets]
+    named, nameless = [(psk_identity(key), key) for key in keys], (PSK_IDENTITY, keys[0])
+    return [*named, nameless] if len(named) > 1 else [nameless, *named]
 
 
 type Handle = Annotated[int, Field(ge=0, lt=1 << 32)]

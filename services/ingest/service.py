@@ -4,11 +4,13 @@ import asyncio
 import random
 import signal
 import time
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from contracts.metrics import SESSIONS_LIVE
-from services.ingest.adapters.dial import tls_context
+from services.ingest.adapters.dial import tls_offers
 from services.ingest.adapters.kinesis_video import KinesisVideo
+from services.ingest.adapters.link_secrets import LinkSecrets, link_secrets
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.live_session import LiveSession
 from services.ingest.adapters.pcm_decoder import PcmDecoder
@@ -44,12 +46,16 @@ async def run(settings: Settings) -> None:
         listening(health, settings.health_host, settings.health_port),
         streams,
         RequestQueue(settings.session_requests_queue_url) as queue,
+        _link_secrets(settings) as shared,
     ):
-        links = TranscribeLinks(
-            settings.transcribe_endpoints, tls_context(settings.link_secret), process_name()
-        )
+        links = TranscribeLinks(settings.transcribe_endpoints, tls_offers(shared), process_name())
         ingest = Ingest(settings, SharedMedia(streams), queue, links, settings.limits, health=health)
         await ingest.run(stop)
+
+
+def _link_secrets(settings: Settings) -> AbstractAsyncContextManager[LinkSecrets]:
+    static = settings.link_secret.get_secret_value() if settings.link_secret else None
+    return link_secrets(static, settings.link_secret_id, settings.link_secret_refresh_s)
 
 
 class Ingest:

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.audio import samples_of_ms
@@ -43,8 +43,13 @@ class Settings(BaseSettings):
         tuple[Endpoint, ...], NoDecode, BeforeValidator(_endpoints), Field(min_length=1)
     ]
     """`host:port`, comma-separated; every address that a name resolves to is a transcribe process."""
-    link_secret: SecretStr = Field(min_length=32)
+    link_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     """Random text that ingest and transcribe share; their link's TLS key is derived from it."""
+    link_secret_id: Annotated[Annotated[str, Field(min_length=1)] | None, Field(validate_default=True)] = None
+    """Name or ARN of a secret in Secrets Manager that holds such a text: its present and its previous version
+    are offered, before LINK_SECRET. One of the two settings is needed."""
+    link_secret_refresh_s: float = Field(default=60.0, gt=0)
+    """How often that secret is read, seconds: a rotation is known so soon."""
     max_sessions: int = Field(default=250, ge=1, le=5_000)
     """Calls that this process serves at once (measured: less than half a core, and room to catch up)."""
     chunk_ms: int = Field(default=100, ge=64, le=256)
@@ -67,6 +72,13 @@ class Settings(BaseSettings):
     """Port for them; 0 takes a free one, which the log line `health.listening` names."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe log lines that are written."""
+
+    @field_validator("link_secret_id")
+    @classmethod
+    def _some_link_secret(cls, secret_id: str | None, others: ValidationInfo) -> str | None:
+        if secret_id is None and others.data.get("link_secret", ...) is None:
+            raise ValueError("neither link_secret nor link_secret_id")
+        return secret_id
 
     @property
     def limits(self) -> Limits:

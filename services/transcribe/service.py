@@ -5,7 +5,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import time
 
 from aiobotocore.config import AioConfig
@@ -19,6 +19,7 @@ from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import LinkServer
+from services.transcribe.adapters.link_secrets import LinkSecrets, link_secrets
 from services.transcribe.adapters.live_session import Outside
 from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.session_store import DynamoSessionStore
@@ -68,6 +69,7 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
     aws = get_session()
     async with (
         listening(health, settings.health_host, settings.health_port),
+        _link_secrets(settings) as shared,
         aws.create_client("dynamodb", config=_AWS) as dynamodb,
         aws.create_client("sqs", config=_AWS) as sqs,
         aws.create_client("events", config=_AWS) as events,
@@ -112,13 +114,18 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
             )
             sweeper = Sweeper(store, dead, sessions, metrics, process=process)
             lasting.append(tasks.create_task(sweeper.run()))
-            link = LinkServer(sessions, settings.link_secret.get_secret_value(), process)
+            link = LinkServer(sessions, shared, process)
             async with link.listening(settings.link_host, settings.link_port) as port:
                 yield port
                 await sessions.drain()
             for task in lasting:
                 task.cancel()
         metrics.flush(_epoch_ms())
+
+
+def _link_secrets(settings: Settings) -> AbstractAsyncContextManager[LinkSecrets]:
+    static = settings.link_secret.get_secret_value() if settings.link_secret else None
+    return link_secrets(static, settings.link_secret_id, settings.link_secret_refresh_s)
 
 
 async def _flush_regularly(metrics: Metrics) -> None:

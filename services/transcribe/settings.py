@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.metrics import DEFAULT_STACK
@@ -27,12 +27,15 @@ class Settings(BaseSettings):
     """FIFO queue to delivery."""
     session_requests_queue_url: str
     """Queue of the requests: a request is made visible again when the ingest that held it died."""
-    session_requests_dlq_url: str | None = None
-    """Its dead-letter queue: sessions whose requests end there are failed; unset: it is not looked at."""
     event_bus_name: str
     """Bus of the transcript events."""
-    link_secret: Annotated[SecretStr, Field(min_length=32)]
+    link_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     """Shared with ingest, random, 32 characters or more: the link's key is derived from it."""
+    link_secret_id: Annotated[Annotated[str, Field(min_length=1)] | None, Field(validate_default=True)] = None
+    """Name or ARN of a secret in Secrets Manager that holds such a text: its present and its previous version
+    are accepted, before LINK_SECRET. One of the two settings is needed."""
+    link_secret_refresh_s: Annotated[float, Field(gt=0)] = 60.0
+    """How often that secret is read, seconds: a rotation is known so soon."""
     link_host: str = "0.0.0.0"  # noqa: S104 -- a container's only interface; the key keeps strangers out
     """Address on which ingest's links are accepted."""
     link_port: Annotated[int, Field(ge=0, le=65_535)] = 8443
@@ -55,3 +58,10 @@ class Settings(BaseSettings):
     """Port for them; 0 takes a free one, which the log line `health.listening` names."""
     log_level: str = "INFO"
     """Least level of log lines that are written."""
+
+    @field_validator("link_secret_id")
+    @classmethod
+    def _some_link_secret(cls, secret_id: str | None, others: ValidationInfo) -> str | None:
+        if secret_id is None and others.data.get("link_secret", ...) is None:
+            raise ValueError("neither link_secret nor link_secret_id")
+        return secret_id

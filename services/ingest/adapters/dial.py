@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -19,6 +19,7 @@ from contracts.link import (
     PSK_IDENTITY,
     Hello,
     agreed,
+    offered_keys,
     pre_shared_key,
 )
 from services.ingest.adapters.link import TranscribeLink, parsed
@@ -30,14 +31,32 @@ CLOSE_TIMEOUT_S: Final = 0.2
 """A dead peer does not answer the closing handshake either."""
 
 
+type Offers = Callable[[int], ssl.SSLContext]
+"""The context for an attempt, by how many failed before it."""
+
+
+def tls_offers(secrets: Callable[[], Sequence[str]]) -> Offers:
+    """Offers one key after the other: while a secret is rotated, the peer may know only one of them."""
+
+    def offer(failed: int) -> ssl.SSLContext:
+        offers = offered_keys(secrets())
+        return _context(*offers[failed % len(offers)])
+
+    return offer
+
+
 def tls_context(link_secret: SecretStr) -> ssl.SSLContext:
+    """For one secret."""
+    return _context(PSK_IDENTITY, pre_shared_key(link_secret.get_secret_value()))
+
+
+def _context(identity: str, key: bytes) -> ssl.SSLContext:
     """TLS 1.3 with the pre-shared key: a peer without it, or with a certificate in its place, is refused."""
-    key = pre_shared_key(link_secret.get_secret_value())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED  # and no authorities
-    context.set_psk_client_callback(lambda _hint: (PSK_IDENTITY, key))
+    context.set_psk_client_callback(lambda _hint: (identity, key))
     return context
 
 

@@ -3,12 +3,11 @@
 import asyncio
 import random
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.ingest.adapters.dial import dial
+from services.ingest.adapters.dial import Offers, dial
 from services.ingest.adapters.link import TranscribeLink
 from services.ingest.errors import LinkFailed
 from services.ingest.ports import LinkUser
@@ -41,7 +40,7 @@ class TranscribeLinks:
     def __init__(
         self,
         endpoints: Sequence[Endpoint],
-        context: ssl.SSLContext,
+        offers: Offers,
         name: str,
         *,
         resolve: Resolve | None = None,
@@ -50,7 +49,7 @@ class TranscribeLinks:
         self._endpoints = endpoints
         self._resolved = resolve or resolved
         self._resolve_every_s = resolve_every_s
-        self._context = context
+        self._offers = offers
         self._name = name
         self._seen: dict[Address, float] = {}
         """When an answer last named it."""
@@ -108,7 +107,7 @@ class TranscribeLinks:
         loop = asyncio.get_running_loop()
         while loop.time() - self._seen[address] < FORGET_AFTER_S:
             try:
-                async with dial(address.host, address.port, self._context, self._name) as link:
+                async with dial(address.host, address.port, self._offers(attempt), self._name) as link:
                     attempt = 0
                     self._open[address] = link
                     self._changed.set()

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Protocol
@@ -19,14 +19,13 @@ from contracts.link import (
     HEARTBEAT_S,
     MAX_FRAME_BYTES,
     PATH,
-    PSK_IDENTITY,
     FromIngest,
     Hello,
     MalformedFrame,
     Open,
+    accepted_keys,
     agreed,
     decode_audio,
-    pre_shared_key,
 )
 from services.transcribe.errors import LinkRefused
 from services.transcribe.inputs import LinkInput
@@ -98,13 +97,17 @@ class Link:
             self._empty.set()
 
 
+type Secrets = Callable[[], Sequence[str]]
+"""The present one first, then those that are still accepted."""
+
+
 class LinkServer:
     """Accepts links and hands what they say to the attendant."""
 
-    def __init__(self, attendant: Attendant, link_secret: str, process: str) -> None:
+    def __init__(self, attendant: Attendant, secrets: Secrets, process: str) -> None:
         self._attendant = attendant
         self._process = process
-        self._tls = _tls(link_secret)
+        self._tls = _tls(secrets)
 
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncGenerator[int]:
@@ -184,14 +187,13 @@ def _check_path(connection: ServerConnection, request: Request) -> Response | No
     return None if request.path == PATH else connection.respond(HTTPStatus.NOT_FOUND, "")
 
 
-def _tls(link_secret: str) -> ssl.SSLContext:
-    """TLS 1.3 with the pre-shared key alone: who does not have it gets no handshake (RFC 8446, 2.2)."""
-    key = pre_shared_key(link_secret)
+def _tls(secrets: Secrets) -> ssl.SSLContext:
+    """TLS 1.3 with a pre-shared key alone: who does not have one gets no handshake (RFC 8446, 2.2)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
 
     def key_of(identity: str | None) -> bytes:
-        return key if identity == PSK_IDENTITY else b""
+        return accepted_keys(secrets()).get(identity or "", b"")
 
     context.set_psk_server_callback(key_of)
     return context

@@ -14,7 +14,7 @@ from contracts.queue import SessionRequestMessage
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
 from emulators.connect.uplink import Uplink
-from services.ingest.adapters.dial import tls_context
+from services.ingest.adapters.dial import tls_offers
 from services.ingest.adapters.kinesis_video import KinesisVideo
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.request_queue import RequestQueue
@@ -57,9 +57,8 @@ class Surroundings:
         stop = asyncio.Event()
         streams = KinesisVideo(read_timeout_s=5, max_bodies=10)
         async with streams, RequestQueue(settings.session_requests_queue_url, 1) as queue:
-            links = TranscribeLinks(
-                settings.transcribe_endpoints, tls_context(settings.link_secret), "ingest-test"
-            )
+            offers = tls_offers(lambda: [SECRET])
+            links = TranscribeLinks(settings.transcribe_endpoints, offers, "ingest-test")
             async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
                 tasks.create_task(
                     Ingest(settings, SharedMedia(_Counted(streams, self)), queue, links, limits).run(stop)

@@ -24,7 +24,7 @@ from contracts.link import (
     Refused,
     Started,
 )
-from services.ingest.adapters.dial import dial, tls_context
+from services.ingest.adapters.dial import dial, tls_context, tls_offers
 from services.ingest.adapters.link import TranscribeLink
 from services.ingest.adapters.links import Address, TranscribeLinks
 from services.ingest.errors import LinkFailed
@@ -67,7 +67,7 @@ async def linked(port: int, secret: str = SECRET) -> AsyncGenerator[TranscribeLi
 @contextlib.asynccontextmanager
 async def all_links(*peers: TranscribePeer) -> AsyncGenerator[TranscribeLinks]:
     endpoints = [Endpoint("localhost", peer.port) for peer in peers]
-    links = TranscribeLinks(endpoints, tls_context(SecretStr(SECRET)), "ingest-test")
+    links = TranscribeLinks(endpoints, tls_offers(lambda: [SECRET]), "ingest-test")
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(links.run())
         yield links
@@ -284,7 +284,7 @@ async def test_answers_of_the_name_service_are_added_up(peer: TranscribePeer) ->
 
         links = TranscribeLinks(
             [Endpoint("transcribe", 1)],
-            tls_context(SecretStr(SECRET)),
+            tls_offers(lambda: [SECRET]),
             "ingest-test",
             resolve=resolve,
             resolve_every_s=0.05,

@@ -67,7 +67,7 @@ def attending() -> Attending:
 
 @pytest.fixture
 async def port(attending: Attending) -> AsyncIterator[int]:
-    async with LinkServer(attending, SECRET, "transcribe-1").listening("127.0.0.1", 0) as port:
+    async with LinkServer(attending, lambda: [SECRET], "transcribe-1").listening("127.0.0.1", 0) as port:
         yield port
 
 
