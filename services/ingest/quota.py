@@ -1,21 +1,21 @@
 """Quota: when the next call may be made so that no second holds more than its number."""
 
-from collections import deque
-
 
 class Quota:
     """Of one stream and one API: `calls` in any `per_s` seconds."""
 
     def __init__(self, calls: int, per_s: float = 1.0) -> None:
         self._per_s = per_s
-        self._turns: deque[float] = deque(maxlen=calls)
+        self._calls = calls
+        self._turns: tuple[float, ...] = ()
+        """The last `calls`; a tuple, since each stream keeps two of these."""
 
     def take(self, now: float) -> float:
         """Takes the next turn; gives the seconds to wait for it."""
         at = now
-        if len(self._turns) == self._turns.maxlen:
+        if len(self._turns) == self._calls:
             at = max(now, self._turns[0] + self._per_s)
-        self._turns.append(at)
+        self._turns = (*self._turns, at)[-self._calls :]
         return at - now
 
     def idle(self, now: float) -> bool:

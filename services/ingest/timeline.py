@@ -5,8 +5,6 @@ silence, and where blocks overlap the earlier one stays. Nothing is measured fro
 output from a position on is the same wherever reading began (but for blocks begun before that).
 """
 
-from array import array
-from collections import deque
 from typing import Final
 
 from contracts.audio import MONO_SAMPLE_BYTES, Channel, samples_of_ms
@@ -19,14 +17,16 @@ COUNTED_HOLE_SAMPLES: Final = samples_of_ms(20)
 """Holes up to this are jitter of the timecodes."""
 MAX_FILLED_SAMPLES: Final = samples_of_ms(30_000)
 """What is missing beyond this is skipped: the position moves over it."""
+MAX_FILLED_AFTER_PAUSE_SAMPLES: Final = samples_of_ms(1_000)
+"""The same where reading had stopped: that is audio which nobody can have any more, and it is to be told."""
 MAX_SKIPPED_SAMPLES: Final = samples_of_ms(12 * 3_600_000)
 """A block that is further ahead than this has a wrong time, whatever follows it."""
 LATE_SAMPLES: Final = samples_of_ms(2_000)
 """Within one body, audio that comes so much behind its lane is told: the producer's clock went back."""
 MAX_FIRST_BYTES: Final = 256 * 1024
 """Held until `t0_ms` is known; a quarter second has 4 KiB."""
-SILENT_PEAK: Final = 256
-"""Of 32768: line noise, -42 dB of full scale."""
+_SIGNS: Final = b"\x00\xff"
+"""Upper bytes of samples from -256 to 255: line noise, -42 dB of full scale."""
 _TAIL_CHUNKS: Final = 3
 
 
@@ -55,12 +55,13 @@ class Timeline:
         self._customer, self._agent = self._lanes
         self._first: list[tuple[Channel, bytes, int]] = []
         """Blocks before `t0_ms` is known."""
-        self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
+        self._silent_chunks = 0
+        """In a row, up to now."""
         self._far = FarAudio()
         self._far_from: int | None = None
         """Where the audio ended when the far began to come; None while there is none."""
         self._caught_up = False
-        """Whether the present body has brought something new."""
+        """Whether something new has come since reading paused."""
         self._misplaced = False
 
     @property
@@ -89,10 +90,9 @@ class Timeline:
         return tuple(lane.channel for lane in self._lanes if not lane.begun)
 
     def ends_silent(self) -> bool:
-        """Whether both lanes were silent lately; False while nothing was given out."""
-        tail = b"".join((*self._tail, self._customer.pcm, self._agent.pcm))
-        samples = array("h", tail)
-        return bool(samples) and max(samples) <= SILENT_PEAK and min(samples) >= -SILENT_PEAK
+        """Whether both lanes were silent in the last chunks and since."""
+        pending = (lane.pcm[1::MONO_SAMPLE_BYTES] for lane in self._lanes)
+        return self._silent_chunks >= _TAIL_CHUNKS and not any(upper.lstrip(_SIGNS) for upper in pending)
 
     def push(self, channel: Channel, pcm: bytes, at_ms: int) -> list[Laid]:
         """Lays one block down; gives what is complete now. `pcm`: s16le, 8 kHz, mono, whole samples."""
@@ -110,8 +110,8 @@ class Timeline:
         self._give(laid)
         return laid
 
-    def new_body(self) -> None:
-        """What follows was read anew, and may begin with what is here already."""
+    def reading_paused(self) -> None:
+        """What follows comes after a pause, or was read anew and may begin with what is here already."""
         self._caught_up = False
 
     def flush(self) -> list[Laid]:
@@ -187,7 +187,8 @@ class Timeline:
         """Silence from `end` to `start`, or a skip over what both lanes miss."""
         missing_from = end if lane.missing_from is None else lane.missing_from
         lane.missing_from = None
-        if start - self.reached > MAX_FILLED_SAMPLES:
+        limit = MAX_FILLED_SAMPLES if self._caught_up else MAX_FILLED_AFTER_PAUSE_SAMPLES
+        if start - self.reached > limit:
             end = self._skip(start, laid)
             missing_from = max(missing_from, end)
         if lane.begun and start - missing_from > COUNTED_HOLE_SAMPLES:
@@ -231,24 +232,19 @@ class Timeline:
                 lane.pcm += bytes(lacking)
 
     def _take(self, samples: int) -> Chunk:
+        """The next `samples` of both lanes as stereo, taken from them.
+
+        Measured: slices of bytes cost half of what `array`, `memoryview.cast` and numpy do at this length.
+        """
         size = samples * MONO_SAMPLE_BYTES
-        chunk = Chunk(self._position, interleave(self._customer.pcm, self._agent.pcm, size))
-        del self._customer.pcm[:size]
-        del self._agent.pcm[:size]
+        customer, agent = self._customer.pcm[:size], self._agent.pcm[:size]
+        upper_customer, upper_agent = customer[1::2], agent[1::2]
+        out = bytearray(2 * size)
+        out[0::4], out[1::4] = customer[0::2], upper_customer
+        out[2::4], out[3::4] = agent[0::2], upper_agent
+        del self._customer.pcm[:size], self._agent.pcm[:size]
+        silent = not (upper_customer.lstrip(_SIGNS) or upper_agent.lstrip(_SIGNS))
+        self._silent_chunks = self._silent_chunks + 1 if silent else 0
+        chunk = Chunk(self._position, bytes(out))
         self._position += samples
-        self._tail.append(chunk.pcm)
         return chunk
-
-
-def interleave(customer: bytearray, agent: bytearray, size: int) -> bytes:
-    """The first `size` bytes of two mono lanes as stereo.
-
-    Measured: slices of bytes cost half of what `array`, `memoryview.cast` and numpy do at this length.
-    """
-    out = bytearray(2 * size)
-    left, right = customer[:size], agent[:size]
-    out[0::4] = left[0::2]
-    out[1::4] = left[1::2]
-    out[2::4] = right[0::2]
-    out[3::4] = right[1::2]
-    return bytes(out)

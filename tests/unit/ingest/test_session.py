@@ -266,6 +266,24 @@ def test_a_jump_becomes_a_skip() -> None:
     assert skip.to_samples in following
 
 
+def test_what_is_lost_while_nothing_was_read_is_a_skip_and_no_silence_without_a_word() -> None:
+    again = Played().opened()
+    again.plays(fragment(pairs(0, 17)))
+    again.does(again.session.media_ended)
+    again.does(again.session.media_opened)
+    stalled = Played().opened()
+    stalled.plays(fragment(pairs(0, 17)))
+    stalled.now += 5
+    for played in (again, stalled):
+        played.plays(fragment(pairs(51, 17)))
+        [skip] = played.sent(Skip)
+        assert skip.from_samples == samples_of_ms(17 * 64)
+        assert samples_of_ms(51 * 64 - 256 - 100) < skip.to_samples <= samples_of_ms(51 * 64 - 256)
+        sent = played.pcm
+        came = stereo([*pairs(0, 17), *pairs(51, 17)])
+        assert sent == (came[: 4 * skip.from_samples] + came[4 * skip.to_samples :])[: len(sent)]
+
+
 def test_one_fragment_with_a_wrong_time_moves_nothing_and_is_told() -> None:
     played = Played().opened()
     played.plays(fragment(pairs(0, 17)), fragment(pairs(1_000_000, 17)), fragment(pairs(34, 17)))
@@ -473,7 +491,7 @@ def test_another_contact_ends_the_call_after_a_moment() -> None:
 
 def test_a_transfer_that_is_accepted_in_time_goes_on() -> None:
     played = Played().opened()
-    found, transferred = pairs(0, 17), pairs(40, 17)
+    found, transferred = pairs(0, 17), pairs(30, 17)
     both = fragment(found), fragment(transferred, uid=b"\xee" * 16, trailing=OTHER)
     played.plays(*both)
     played.now += 1
@@ -482,7 +500,7 @@ def test_a_transfer_that_is_accepted_in_time_goes_on() -> None:
     played.does(played.session.media_opened)
     played.plays(*both)
     assert played.pcm == stereo([*found, *transferred])[: len(played.pcm)]
-    assert len(played.pcm) == samples_of_ms(3600) * 4
+    assert len(played.pcm) == samples_of_ms(3000) * 4
     assert played.sent(End) == []
 
 
