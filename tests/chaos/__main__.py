@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from aiobotocore.session import get_session
+
 from embedded import trigger_function
+from embedded.aws import REGION, without_proxy
 from embedded.system import System, running
 from emulators.connect.functions import lambda_function
 from tests.chaos.disturbance import Disturbance, draw
@@ -23,7 +26,8 @@ from tests.chaos.totals import Round, Totals
 
 def main() -> int:
     """Exit code 0 when no round has a deviation; a run that is interrupted reports the rounds before."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like by Ctrl-C
+    os.environ.update(without_proxy("127.0.0.1"))
     chosen = _arguments()
     chosen.report.parent.mkdir(parents=True, exist_ok=True)
     rounds: list[Round] = []
@@ -89,8 +93,12 @@ def _round(chosen: argparse.Namespace, seed: int) -> Round:
 
 
 async def _played(system: System, disturbances: Sequence[Disturbance], plan: Plan) -> Outcome:
-    os.environ.update(system.aws.environment)
-    async with lambda_function(trigger_function.NAME) as function:
+    session = get_session()
+    session.set_credentials("test", "test")  # the emulator accepts any
+    url = system.aws.url
+    async with lambda_function(
+        trigger_function.NAME, endpoint_url=url, region=REGION, session=session
+    ) as function:
         return await disturbed_run(
             system, function, disturbances, plan, tell=lambda line: print(f"  {line}", flush=True)
         )
