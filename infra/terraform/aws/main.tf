@@ -53,13 +53,6 @@ locals {
       settings           = service.settings
     }
   }
-  networks = {
-    for name in ["ingest", "transcribe", "delivery"] : name => {
-      subnet_ids        = module.network.subnet_ids
-      security_group_id = module.network.security_group_ids[name]
-      public_ip         = module.network.public_ip
-    }
-  }
 }
 
 module "encryption" {
@@ -177,15 +170,13 @@ module "trigger" {
   }
 }
 
+# What each service is told and may do.
+
 module "ingest" {
   source = "../modules/ingest"
 
   stack               = local.stack
-  key_arn             = local.key_arn
-  cluster             = module.cluster.cluster
-  network             = local.networks["ingest"]
   queues              = module.events.queues
-  task                = local.tasks["ingest"]
   transcribe_endpoint = "${module.cluster.transcribe.host}:${local.link_port}"
   link_secret_arn     = module.secrets.link_secret_arn
   max_sessions        = var.services.ingest.max_sessions
@@ -196,14 +187,9 @@ module "ingest" {
 module "transcribe" {
   source = "../modules/transcribe"
 
-  stack                = local.stack
-  key_arn              = local.key_arn
-  cluster              = module.cluster.cluster
-  network              = local.networks["transcribe"]
   bus                  = module.events.bus
   queues               = module.events.queues
   table                = module.sessions
-  task                 = local.tasks["transcribe"]
   registry_arn         = module.cluster.transcribe.registry_arn
   link_secret_arn      = module.secrets.link_secret_arn
   deepgram_api_key_arn = module.secrets.deepgram_api_key_arn
@@ -216,17 +202,33 @@ module "transcribe" {
 module "delivery" {
   source = "../modules/delivery"
 
-  stack                     = local.stack
-  key_arn                   = local.key_arn
-  cluster                   = module.cluster.cluster
-  network                   = local.networks["delivery"]
   bus                       = module.events.bus
   queues                    = module.events.queues
   table                     = module.sessions
-  task                      = local.tasks["delivery"]
   sign                      = var.sign_callbacks
   signing_secrets_arn       = module.secrets.signing_secrets_arn
   callback_allowed_networks = var.callback_allowed_networks
+}
+
+module "task" {
+  source = "../modules/task"
+  for_each = {
+    ingest     = module.ingest.service
+    transcribe = module.transcribe.service
+    delivery   = module.delivery.service
+  }
+
+  stack   = local.stack
+  key_arn = local.key_arn
+  name    = each.key
+  cluster = module.cluster.cluster
+  network = {
+    subnet_ids        = module.network.subnet_ids
+    security_group_id = module.network.security_group_ids[each.key]
+    public_ip         = module.network.public_ip
+  }
+  task    = local.tasks[each.key]
+  service = each.value
 }
 
 module "observability" {

@@ -30,11 +30,7 @@ output "cluster_name" {
 
 output "log_groups" {
   description = "Log group of each service on ECS."
-  value = {
-    ingest     = module.ingest.log_group
-    transcribe = module.transcribe.log_group
-    delivery   = module.delivery.log_group
-  }
+  value       = { for name, task in module.task : name => task.log_group }
 }
 
 output "dashboard_name" {

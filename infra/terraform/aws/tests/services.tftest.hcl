@@ -23,18 +23,24 @@ run "a_task" {
   }
 
   variables {
-    name         = "ingest"
-    image        = "111122223333.dkr.ecr.eu-west-2.amazonaws.com/calls/ingest:0.1.0"
-    architecture = "ARM64"
-    cpu          = 1024
-    memory       = 2048
-    environment  = { LOG_LEVEL = "INFO" }
-    secrets      = { LINK_SECRET = "arn:aws:secretsmanager:eu-west-2:111122223333:secret:calls/link-secret-AbCdEf" }
-    statements   = [{ sid = "Requests", actions = ["sqs:ReceiveMessage"], resources = ["arn:aws:sqs:eu-west-2:111122223333:calls-session-requests"] }]
-    capacity     = [{ provider = "FARGATE" }]
-    registries   = ["arn:aws:servicediscovery:eu-west-2:111122223333:service/srv-1"]
-    scaling      = { min = 2, max = 10, sessions_per_task = 175, backlog_per_task = 5, queue_name = "calls-session-requests" }
-    schedules    = { evening = { schedule = "cron(0 19 ? * MON-FRI *)", min = 1, max = 4 } }
+    name = "ingest"
+    task = {
+      image        = "111122223333.dkr.ecr.eu-west-2.amazonaws.com/calls/ingest:0.1.0"
+      architecture = "ARM64"
+      cpu          = 1024
+      memory       = 2048
+      min          = 2
+      max          = 10
+      capacity     = [{ provider = "FARGATE" }]
+      schedules    = { evening = { schedule = "cron(0 19 ? * MON-FRI *)", min = 1, max = 4 } }
+    }
+    service = {
+      environment = {}
+      secrets     = { LINK_SECRET = "arn:aws:secretsmanager:eu-west-2:111122223333:secret:calls/link-secret-AbCdEf" }
+      statements  = [{ sid = "Requests", actions = ["sqs:ReceiveMessage"], resources = ["arn:aws:sqs:eu-west-2:111122223333:calls-session-requests"] }]
+      registries  = ["arn:aws:servicediscovery:eu-west-2:111122223333:service/srv-1"]
+      scaling     = { sessions_per_task = 175, backlog_per_task = 5, queue_name = "calls-session-requests" }
+    }
   }
 
   assert {
@@ -121,18 +127,12 @@ run "no_task_may_do_everything" {
   }
 
   variables {
-    name         = "delivery"
-    image        = "delivery:0.1.0"
-    architecture = "ARM64"
-    cpu          = 512
-    memory       = 1024
-    environment  = {}
-    statements   = [{ sid = "All", actions = ["sqs:*"], resources = ["*"] }]
-    capacity     = [{ provider = "FARGATE" }]
-    scaling      = { min = 1, max = 1 }
+    name    = "delivery"
+    task    = { image = "delivery:0.1.0", architecture = "ARM64", cpu = 512, memory = 1024, min = 1, max = 1, capacity = [{ provider = "FARGATE" }] }
+    service = { environment = {}, statements = [{ sid = "All", actions = ["sqs:*"], resources = ["*"] }] }
   }
 
-  expect_failures = [var.statements]
+  expect_failures = [var.service]
 }
 
 run "the_trigger" {

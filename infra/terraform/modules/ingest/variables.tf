@@ -15,17 +15,6 @@ variable "stack" {
   }
 }
 
-variable "key_arn" {
-  description = "ARN of a KMS key of your own; null leaves encryption to the service's keys."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.key_arn))
-    error_message = "The key is named by the ARN of a KMS key."
-  }
-}
-
 variable "transcribe_endpoint" {
   description = "host:port under which transcribe is found."
   type        = string
@@ -82,37 +71,6 @@ variable "stream_key_arns" {
   }
 }
 
-variable "cluster" {
-  description = "ARN and name of the ECS cluster."
-  nullable    = false
-
-  type = object({
-    arn  = string
-    name = string
-  })
-
-  validation {
-    condition     = length(var.cluster.name) > 0
-    error_message = "The cluster has a name."
-  }
-}
-
-variable "network" {
-  description = "Subnets, security group, and whether a task gets a public address."
-  nullable    = false
-
-  type = object({
-    subnet_ids        = list(string)
-    security_group_id = string
-    public_ip         = bool
-  })
-
-  validation {
-    condition     = length(var.network.subnet_ids) > 0
-    error_message = "At least one subnet."
-  }
-}
-
 variable "queues" {
   description = "Name, URL and ARN of each queue."
   nullable    = false
@@ -126,31 +84,5 @@ variable "queues" {
   validation {
     condition     = length(setsubtract(["session-requests", "session-requests-dlq", "transcripts", "transcripts-dlq"], keys(var.queues))) == 0
     error_message = "The four queues of the stack."
-  }
-}
-
-variable "task" {
-  description = "Image, size and number of the tasks; see the module task."
-  nullable    = false
-
-  type = object({
-    image              = string
-    architecture       = string
-    cpu                = number
-    memory             = number
-    min                = number
-    max                = number
-    capacity           = list(object({ provider = string, base = optional(number, 0), weight = optional(number, 1) }))
-    on_ec2             = bool
-    schedules          = map(object({ schedule = string, timezone = optional(string, "UTC"), min = number, max = number }))
-    stop_timeout_s     = number
-    log_level          = string
-    log_retention_days = number
-    settings           = map(string)
-  })
-
-  validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.task.log_level)
-    error_message = "The log level is DEBUG, INFO, WARNING or ERROR."
   }
 }

@@ -40,9 +40,9 @@ resource "aws_iam_role_policy" "execution" {
           Sid      = "Secrets"
           Effect   = "Allow"
           Action   = "secretsmanager:GetSecretValue"
-          Resource = values(var.secrets)
+          Resource = values(var.service.secrets)
         },
-      ] : statement if length(var.secrets) > 0],
+      ] : statement if length(var.service.secrets) > 0],
       [for statement in [
         {
           Sid      = "SecretsKey"
@@ -50,7 +50,7 @@ resource "aws_iam_role_policy" "execution" {
           Action   = "kms:Decrypt"
           Resource = var.key_arn
         },
-      ] : statement if var.key_arn != null && length(var.secrets) > 0],
+      ] : statement if var.key_arn != null && length(var.service.secrets) > 0],
     )
   })
 }
@@ -69,7 +69,7 @@ resource "aws_iam_role_policy" "task" {
     Version = "2012-10-17"
     Statement = concat(
       [
-        for statement in var.statements : {
+        for statement in var.service.statements : {
           Sid      = statement.sid
           Effect   = "Allow"
           Action   = statement.actions

@@ -5,14 +5,14 @@ resource "aws_appautoscaling_target" "this" {
   service_namespace  = "ecs"
   resource_id        = "service/${var.cluster.name}/${var.name}"
   scalable_dimension = "ecs:service:DesiredCount"
-  min_capacity       = var.scaling.min
-  max_capacity       = var.scaling.max
+  min_capacity       = var.task.min
+  max_capacity       = var.task.max
 
   depends_on = [aws_ecs_service.this]
 }
 
 resource "aws_appautoscaling_policy" "sessions" {
-  count = var.scaling.sessions_per_task == null ? 0 : 1
+  count = var.service.scaling.sessions_per_task == null ? 0 : 1
 
   name               = "${local.full_name}-sessions-per-task"
   policy_type        = "TargetTrackingScaling"
@@ -21,9 +21,9 @@ resource "aws_appautoscaling_policy" "sessions" {
   scalable_dimension = aws_appautoscaling_target.this.scalable_dimension
 
   target_tracking_scaling_policy_configuration {
-    target_value       = var.scaling.sessions_per_task
+    target_value       = var.service.scaling.sessions_per_task
     scale_out_cooldown = 30
-    scale_in_cooldown  = var.scaling.scale_in_cooldown_s
+    scale_in_cooldown  = var.service.scaling.scale_in_cooldown_s
 
     # Every task reports how many it serves, so the average is the number per task.
     customized_metric_specification {
@@ -45,7 +45,7 @@ resource "aws_appautoscaling_policy" "sessions" {
 }
 
 resource "aws_appautoscaling_policy" "backlog" {
-  count = var.scaling.backlog_per_task == null ? 0 : 1
+  count = var.service.scaling.backlog_per_task == null ? 0 : 1
 
   name               = "${local.full_name}-backlog-per-task"
   policy_type        = "TargetTrackingScaling"
@@ -54,9 +54,9 @@ resource "aws_appautoscaling_policy" "backlog" {
   scalable_dimension = aws_appautoscaling_target.this.scalable_dimension
 
   target_tracking_scaling_policy_configuration {
-    target_value       = var.scaling.backlog_per_task
+    target_value       = var.service.scaling.backlog_per_task
     scale_out_cooldown = 30
-    scale_in_cooldown  = var.scaling.scale_in_cooldown_s
+    scale_in_cooldown  = var.service.scaling.scale_in_cooldown_s
 
     customized_metric_specification {
       metrics {
@@ -72,7 +72,7 @@ resource "aws_appautoscaling_policy" "backlog" {
 
             dimensions {
               name  = "QueueName"
-              value = var.scaling.queue_name
+              value = var.service.scaling.queue_name
             }
           }
         }
@@ -113,7 +113,7 @@ resource "aws_appautoscaling_policy" "backlog" {
 }
 
 resource "aws_appautoscaling_scheduled_action" "this" {
-  for_each = var.schedules
+  for_each = var.task.schedules
 
   name               = "${local.full_name}-${each.key}"
   service_namespace  = aws_appautoscaling_target.this.service_namespace

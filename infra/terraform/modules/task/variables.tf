@@ -52,90 +52,6 @@ variable "cluster" {
   }
 }
 
-variable "image" {
-  description = "Image, with tag or digest."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[^\\s]+[:@][^\\s]+$", var.image))
-    error_message = "An image is named with its tag or digest."
-  }
-}
-
-variable "architecture" {
-  description = "ARM64 or X86_64, as the image was built."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = contains(["ARM64", "X86_64"], var.architecture)
-    error_message = "ARM64 or X86_64."
-  }
-}
-
-variable "cpu" {
-  description = "CPU units of a task; 1024 is one vCPU."
-  type        = number
-  nullable    = false
-
-  validation {
-    condition     = contains([256, 512, 1024, 2048, 4096, 8192, 16384], var.cpu)
-    error_message = "Fargate offers 256, 512, 1024, 2048, 4096, 8192 and 16384 units."
-  }
-}
-
-variable "memory" {
-  description = "Memory of a task in MiB."
-  type        = number
-  nullable    = false
-
-  validation {
-    # Fargate: 2 to 8 times the CPU units, from 0.5 GB on for a quarter of a vCPU.
-    condition     = var.memory >= 2 * var.cpu && var.memory <= 8 * var.cpu
-    error_message = "Fargate offers 2 to 8 MiB for each CPU unit."
-  }
-}
-
-variable "environment" {
-  description = "Settings of the service."
-  type        = map(string)
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
-    error_message = "Settings are environment variables in upper case."
-  }
-}
-
-variable "secrets" {
-  description = "Settings that come from Secrets Manager: variable to ARN."
-  type        = map(string)
-  default     = {}
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
-    error_message = "Settings are environment variables in upper case."
-  }
-}
-
-variable "statements" {
-  description = "What the service may do, each on which resources."
-  nullable    = false
-
-  type = list(object({
-    sid       = string
-    actions   = list(string)
-    resources = list(string)
-  }))
-
-  validation {
-    condition     = alltrue([for statement in var.statements : !contains(statement.resources, "*") && !anytrue([for action in statement.actions : endswith(action, "*")])])
-    error_message = "Neither all actions nor all resources."
-  }
-}
-
 variable "network" {
   description = "Subnets, security group, and whether a task gets a public address."
   nullable    = false
@@ -152,114 +68,118 @@ variable "network" {
   }
 }
 
-variable "capacity" {
-  description = "Capacity providers, with base and weight."
-  nullable    = false
-
-  type = list(object({
-    provider = string
-    base     = optional(number, 0)
-    weight   = optional(number, 1)
-  }))
-
-  validation {
-    condition     = length(var.capacity) > 0
-    error_message = "At least one capacity provider."
-  }
-}
-
-variable "on_ec2" {
-  description = "Whether the task runs on instances."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
-variable "scaling" {
-  description = "Fewest and most tasks, and what the number follows: sessions per task, or messages in a queue per task; both null for a fixed number."
+variable "task" {
+  description = "Image, size and number of the tasks. cpu: units, 1024 is one vCPU; memory: MiB; capacity: providers with base and weight; on_ec2: whether they run on instances; schedules: other limits at certain times (EventBridge Scheduler's syntax); stop_timeout_s: between SIGTERM and SIGKILL; settings: further environment variables."
   nullable    = false
 
   type = object({
-    min                 = number
-    max                 = number
-    sessions_per_task   = optional(number)
-    backlog_per_task    = optional(number)
-    queue_name          = optional(string)
-    scale_in_cooldown_s = optional(number, 300)
+    image              = string
+    architecture       = string
+    cpu                = number
+    memory             = number
+    min                = number
+    max                = number
+    capacity           = list(object({ provider = string, base = optional(number, 0), weight = optional(number, 1) }))
+    on_ec2             = optional(bool, false)
+    schedules          = optional(map(object({ schedule = string, timezone = optional(string, "UTC"), min = number, max = number })), {})
+    stop_timeout_s     = optional(number, 60)
+    log_level          = optional(string, "INFO")
+    log_retention_days = optional(number, 30)
+    settings           = optional(map(string), {})
   })
 
   validation {
-    condition     = var.scaling.min >= 0 && var.scaling.max >= max(var.scaling.min, 1)
+    condition     = can(regex("^[^\\s]+[:@][^\\s]+$", var.task.image))
+    error_message = "An image is named with its tag or digest."
+  }
+
+  validation {
+    condition     = contains(["ARM64", "X86_64"], var.task.architecture)
+    error_message = "ARM64 or X86_64."
+  }
+
+  validation {
+    condition     = contains([256, 512, 1024, 2048, 4096, 8192, 16384], var.task.cpu)
+    error_message = "Fargate offers 256, 512, 1024, 2048, 4096, 8192 and 16384 units."
+  }
+
+  validation {
+    # Fargate: 2 to 8 times the CPU units, from 0.5 GB on for a quarter of a vCPU.
+    condition     = var.task.memory >= 2 * var.task.cpu && var.task.memory <= 8 * var.task.cpu
+    error_message = "Fargate offers 2 to 8 MiB for each CPU unit."
+  }
+
+  validation {
+    condition     = var.task.min >= 0 && var.task.max >= max(var.task.min, 1)
     error_message = "max is at least 1 and at least min."
   }
 
   validation {
-    condition     = var.scaling.backlog_per_task == null || var.scaling.queue_name != null
-    error_message = "A backlog is that of a queue."
+    condition     = length(var.task.capacity) > 0
+    error_message = "At least one capacity provider."
   }
-}
-
-variable "schedules" {
-  description = "Other limits at certain times: name to schedule (EventBridge Scheduler syntax), time zone, min, max."
-  default     = {}
-  nullable    = false
-
-  type = map(object({
-    schedule = string
-    timezone = optional(string, "UTC")
-    min      = number
-    max      = number
-  }))
 
   validation {
-    condition     = alltrue([for plan in values(var.schedules) : can(regex("^(cron|rate|at)\\(", plan.schedule)) && plan.max >= plan.min])
+    condition     = alltrue([for plan in values(var.task.schedules) : can(regex("^(cron|rate|at)\\(", plan.schedule)) && plan.max >= plan.min])
     error_message = "A schedule is cron(…), rate(…) or at(…), and max is at least min."
   }
-}
-
-variable "stop_timeout_s" {
-  description = "Seconds between SIGTERM and SIGKILL."
-  type        = number
-  default     = 60
-  nullable    = false
 
   validation {
-    condition     = var.stop_timeout_s >= 10 && var.stop_timeout_s <= 120
+    condition     = var.task.stop_timeout_s >= 10 && var.task.stop_timeout_s <= 120
     error_message = "10 to 120 s, which is Fargate's limit."
   }
-}
-
-variable "port" {
-  description = "Port that the service listens on; null for none."
-  type        = number
-  default     = null
 
   validation {
-    condition     = var.port == null || try(var.port >= 1024 && var.port <= 65535, false)
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.task.log_level)
+    error_message = "The log level is DEBUG, INFO, WARNING or ERROR."
+  }
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.task.log_retention_days)
+    error_message = "One of the periods that CloudWatch Logs offers."
+  }
+}
+
+variable "service" {
+  description = "What the tasks are told (environment; secrets: variable to ARN), what they may do (statements), the port that they listen on, the Cloud Map services that they are found in, and what their number follows: sessions per task, messages that wait per task."
+  nullable    = false
+
+  type = object({
+    environment = map(string)
+    secrets     = optional(map(string), {})
+    statements  = list(object({ sid = string, actions = list(string), resources = list(string) }))
+    port        = optional(number)
+    registries  = optional(list(string), [])
+    scaling = optional(object({
+      sessions_per_task   = optional(number)
+      backlog_per_task    = optional(number)
+      queue_name          = optional(string)
+      scale_in_cooldown_s = optional(number, 300)
+    }), {})
+  })
+
+  validation {
+    condition     = alltrue([for name in concat(keys(var.service.environment), keys(var.service.secrets)) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "Settings are environment variables in upper case."
+  }
+
+  validation {
+    condition     = alltrue([for statement in var.service.statements : !contains(statement.resources, "*") && !anytrue([for action in statement.actions : endswith(action, "*")])])
+    error_message = "Neither all actions nor all resources."
+  }
+
+  validation {
+    condition     = var.service.port == null || try(var.service.port >= 1024 && var.service.port <= 65535, false)
     error_message = "A port from 1024 to 65535."
   }
-}
-
-variable "registries" {
-  description = "ARN of the Cloud Map service in which the tasks are found; at most one."
-  type        = list(string)
-  default     = []
-  nullable    = false
 
   validation {
-    condition     = length(var.registries) <= 1
+    condition     = length(var.service.registries) <= 1
     error_message = "ECS takes one registry."
   }
-}
-
-variable "log_retention_days" {
-  description = "Days that logs are kept."
-  type        = number
-  default     = 30
-  nullable    = false
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "One of the periods that CloudWatch Logs offers."
+    condition     = var.service.scaling.backlog_per_task == null || var.service.scaling.queue_name != null
+    error_message = "A backlog is that of a queue."
   }
 }

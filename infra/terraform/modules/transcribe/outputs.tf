@@ -1,9 +1,4 @@
-output "service_name" {
-  description = "Name of the ECS service."
-  value       = module.task.service_name
-}
-
-output "log_group" {
-  description = "Name of the log group."
-  value       = module.task.log_group
+output "service" {
+  description = "What the module task makes the tasks from."
+  value       = local.service
 }

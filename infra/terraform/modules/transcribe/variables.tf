@@ -1,31 +1,3 @@
-variable "stack" {
-  description = "Where and under which prefix everything is made."
-  nullable    = false
-
-  type = object({
-    prefix     = string
-    account_id = string
-    region     = string
-    partition  = string
-  })
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.stack.prefix))
-    error_message = "The prefix is 3 to 32 lower-case letters, digits and hyphens, and begins with a letter."
-  }
-}
-
-variable "key_arn" {
-  description = "ARN of a KMS key of your own; null leaves encryption to the service's keys."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.key_arn))
-    error_message = "The key is named by the ARN of a KMS key."
-  }
-}
-
 variable "registry_arn" {
   description = "Cloud Map service in which ingest finds the tasks."
   type        = string
@@ -103,37 +75,6 @@ variable "retention_days" {
   }
 }
 
-variable "cluster" {
-  description = "ARN and name of the ECS cluster."
-  nullable    = false
-
-  type = object({
-    arn  = string
-    name = string
-  })
-
-  validation {
-    condition     = length(var.cluster.name) > 0
-    error_message = "The cluster has a name."
-  }
-}
-
-variable "network" {
-  description = "Subnets, security group, and whether a task gets a public address."
-  nullable    = false
-
-  type = object({
-    subnet_ids        = list(string)
-    security_group_id = string
-    public_ip         = bool
-  })
-
-  validation {
-    condition     = length(var.network.subnet_ids) > 0
-    error_message = "At least one subnet."
-  }
-}
-
 variable "bus" {
   description = "Name and ARN of the event bus."
   nullable    = false
@@ -177,31 +118,5 @@ variable "table" {
   validation {
     condition     = length(var.table.name) > 0
     error_message = "The table has a name."
-  }
-}
-
-variable "task" {
-  description = "Image, size and number of the tasks; see the module task."
-  nullable    = false
-
-  type = object({
-    image              = string
-    architecture       = string
-    cpu                = number
-    memory             = number
-    min                = number
-    max                = number
-    capacity           = list(object({ provider = string, base = optional(number, 0), weight = optional(number, 1) }))
-    on_ec2             = bool
-    schedules          = map(object({ schedule = string, timezone = optional(string, "UTC"), min = number, max = number }))
-    stop_timeout_s     = number
-    log_level          = string
-    log_retention_days = number
-    settings           = map(string)
-  })
-
-  validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.task.log_level)
-    error_message = "The log level is DEBUG, INFO, WARNING or ERROR."
   }
 }
