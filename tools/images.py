@@ -101,7 +101,11 @@ def _running(chosen: Engine, name: str, environment: Mapping[str, str]) -> Gener
 def _served(chosen: Engine, name: str, health: Sequence[str]) -> str:
     """Starts a service: ready, healthy, and gone with exit code 0 after SIGTERM."""
     with _running(chosen, name, _settings()) as container:
-        _until(lambda: '.ready"' in _logs(container, chosen), f"{name} is ready", container, chosen)
+        _until(
+            lambda: '.ready"' in _logs(container, chosen),
+            f"{name} is ready",
+            lambda: _logs(container, chosen),
+        )
         chosen.command("exec", container, *health)
         chosen.command("stop", "--time", "20", container)
         code = chosen.command("inspect", container, "--format", "{{.State.ExitCode}}").strip()
@@ -116,10 +120,11 @@ def _served_trigger(chosen: Engine) -> str:
     command = (sys.executable, "-m", "emulators.functions", "--port", str(port))
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, cwd=ROOT, stdout=log) as functions:
         try:
+            _until(lambda: _listens(port), "Lambda's runtime API listens", lambda: "")
             settings = {**_settings(), "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
             with _running(chosen, "trigger", settings) as container:
                 url = f"http://127.0.0.1:{port}/2015-03-31/functions/{NAME}-trigger/invocations"
-                _until(lambda: _refuses(url), "the trigger answers", container, chosen)
+                _until(lambda: _refuses(url), "the trigger answers", lambda: _logs(container, chosen))
         finally:
             functions.terminate()
     return "answers an invocation"
@@ -134,11 +139,19 @@ def _refuses(url: str) -> bool:
         return False
 
 
-def _until(holds: Callable[[], bool], what: str, container: str, chosen: Engine) -> None:
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _until(holds: Callable[[], bool], what: str, logs: Callable[[], str]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > deadline:
-            raise EngineFailed(f"not within {PATIENCE_S} s: {what}\n{_logs(container, chosen)}")
+            raise EngineFailed(f"not within {PATIENCE_S} s: {what}\n{logs()}")
         time.sleep(0.2)
 
 
