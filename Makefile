@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow chaos fuzz soak bench-ingest bench-transcribe bench-delivery bench-trigger check format docs lock clean setup terraform-check test-localstack \
+.PHONY: help demo test test-slow chaos chaos-sample fuzz soak bench-ingest bench-transcribe bench-delivery bench-trigger check format docs lock clean setup terraform-check test-localstack \
         package images images-check compose-check push \
         check-format check-lint check-types check-imports check-docs check-locks check-repository
 
@@ -27,6 +27,9 @@ test-slow: setup  ## run the tests that need a machine to themselves: disturbed 
 
 chaos: setup  ## kill, freeze and cut what serves 100 calls, 30 rounds (CALLS=20 ROUNDS=2 SEED=7)
 	@$(python) -m tests.chaos $(if $(CALLS),--calls $(CALLS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+chaos-sample: setup  ## run the sample of it that is among the tests ten times in a row (RUNS=10)
+	@$(python) -m tests.chaos.again $(RUNS)
 
 fuzz: setup  ## run mutated Connect streams through ingest (FUZZ_INPUTS=200000)
 	@$(python) -m tests.integration.ingest.fuzzing $${FUZZ_INPUTS:-200000}

@@ -29,6 +29,8 @@ class Side(asyncio.Protocol):
         self._pipe = pipe
         self._take = take
         self._far_is_full = False
+        self._kept: list[bytes] = []
+        """Came although nothing was to be read: uvloop begins to read whatever `connection_made` asked."""
         self.transport: asyncio.Transport | None = None
         self.other: Side | None = None
 
@@ -40,7 +42,11 @@ class Side(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes for the other side."""
-        self._take(data)
+        if self._pipe.is_held or self._kept:
+            self._kept.append(data)
+            self.flow()
+        else:
+            self._take(data)
 
     def write(self, data: bytes) -> None:
         """Sends, unless the socket is gone."""
@@ -65,8 +71,11 @@ class Side(asyncio.Protocol):
             return
         if self._far_is_full or self._pipe.is_held:
             self.transport.pause_reading()
-        else:
-            self.transport.resume_reading()
+            return
+        kept, self._kept = self._kept, []
+        for data in kept:
+            self._take(data)
+        self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- why does not matter
         """It is gone, and so is the other."""
@@ -94,8 +103,8 @@ class Pipe:
 
     @property
     def is_held(self) -> bool:
-        """Whether nothing passes."""
-        return self._terms.is_held
+        """Whether nothing passes: the relay holds, or the server is not reached yet."""
+        return self._terms.is_held or self.near.transport is None or self.far.transport is None
 
     def opened(self) -> None:
         """One of the sockets is open."""

@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+import uvloop
 from aiohttp import web
 
 from emulators.relay.server import RunningRelays, Target, serve
@@ -100,3 +101,18 @@ async def test_a_cut_ends_open_connections_and_new_ones_pass() -> None:
         writer.close()
         async with aiohttp.ClientSession() as session:
             assert await post(session, relays) == b"words"
+
+
+def test_what_comes_before_the_server_is_reached_is_kept_under_uvloop_too() -> None:
+    async def scenario() -> None:
+        async with relayed() as (relays, _), aiohttp.ClientSession() as session:
+            bodies = [f"words {n}".encode() for n in range(20)]
+            async with asyncio.timeout(10):
+                assert await asyncio.gather(*(post(session, relays, body) for body in bodies)) == bodies
+            await order(relays, kind="hold", seconds=HELD_S)
+            begun_at = asyncio.get_running_loop().time()
+            async with aiohttp.ClientSession() as other:
+                assert await post(other, relays) == b"words"
+            assert asyncio.get_running_loop().time() - begun_at >= HELD_S - 0.05
+
+    uvloop.run(scenario())
