@@ -21,7 +21,7 @@ class Event(Contract):
 
     version: Literal[1] = 1
     event_id: str
-    """`<session>-<n>` of the log record that it tells of, `<session>.requested`, or one of delivery's own."""
+    """`<session>-<n>` of the log record that it tells of, or one that says what else it tells of."""
     session_id: SessionId
     contact_id: ContactId
     occurred_at: AwareDatetime
@@ -96,6 +96,23 @@ class AudioGap(Event):
     from_s: float
     to_s: float
     cause: str
+
+
+class DeepgramThrottled(Event):
+    """Deepgram's concurrency limit is met: the session's audio waits for a place, and nothing is lost."""
+
+    detail_type: ClassVar[str] = "Deepgram Throttled"
+
+    ahead: NonNegative
+    """Sessions of the same process that asked before."""
+
+
+class DeepgramAdmitted(Event):
+    """A session that had to wait for Deepgram's concurrency limit is transcribed; it catches up."""
+
+    detail_type: ClassVar[str] = "Deepgram Admitted"
+
+    waited_s: float
 
 
 class TranscriptionPaused(Event):
@@ -177,6 +194,8 @@ EVENTS: tuple[type[Event], ...] = (
     TranscriptSegment,
     SessionResumed,
     AudioGap,
+    DeepgramThrottled,
+    DeepgramAdmitted,
     TranscriptionPaused,
     TranscriptionResumed,
     SessionEnded,

@@ -13,6 +13,8 @@ from pydantic import JsonValue
 from contracts.audio import seconds_of_samples
 from contracts.events import (
     AudioGap,
+    DeepgramAdmitted,
+    DeepgramThrottled,
     Event,
     SessionEnded,
     SessionFailed,
@@ -103,6 +105,17 @@ class BusEvents:
                 **_from_deepgram(segment.message),
             }
         )
+
+    def throttled(self, ahead: int, epoch: int, connection: int, epoch_ms: int) -> Event:
+        """The session waits for a place at Deepgram."""
+        event_id = f"{self._session_id}.throttled.{epoch}.{connection}"
+        return DeepgramThrottled.model_validate({**self._common(event_id, epoch_ms), "ahead": ahead})
+
+    def admitted(self, waited_s: float, epoch: int, connection: int, epoch_ms: int) -> Event:
+        """It does no longer."""
+        event_id = f"{self._session_id}.admitted.{epoch}.{connection}"
+        fields = {**self._common(event_id, epoch_ms), "waited_s": round(waited_s, 3)}
+        return DeepgramAdmitted.model_validate(fields)
 
     def _final(self, record: Final) -> Event:
         return self._event(

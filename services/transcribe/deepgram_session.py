@@ -91,6 +91,7 @@ class DeepgramSession:
         self._attempt = 0
         self._retry_at: float | None = None
         self._troubled_since: float | None = None
+        self._throttled = False
         self._last_sent_at = 0.0
         self._last_heard_at = 0.0
         self._unanswered = 0
@@ -109,7 +110,7 @@ class DeepgramSession:
             case State.CLOSING:
                 return self._close_by
             case _:
-                return None
+                return self._admitted_by
 
     def connect(self, now: float) -> int | None:
         """The number of the connection to make now, if it is time; call when there is audio to send."""
@@ -119,9 +120,24 @@ class DeepgramSession:
         if not due:
             return None
         self.state = State.CONNECTING
+        self._throttled = False
         self.connection += 1
         self._retry_at = None
         return self.connection
+
+    def throttled(self, now: float) -> None:
+        """The concurrency limit is met; the connection is made later, unless that takes too long."""
+        self._throttled = True
+        if self._troubled_since is None:
+            self._troubled_since = now
+
+    def given_up(self, now: float) -> Failure | None:
+        """Why to wait no longer for a place."""
+        due = self._admitted_by
+        if due is None or now < due:
+            return None
+        explanation = f"Deepgram's concurrency limit was met for {GIVE_UP_S:.0f} s; have the project's raised"
+        return self._fail("deepgram_throttled", explanation)
 
     def opened(self, now: float) -> None:
         """The handshake succeeded; audio may be sent."""
@@ -198,6 +214,13 @@ class DeepgramSession:
     def abandon(self) -> None:
         """The connection is dropped by us; another may be made at once."""
         self.state = State.IDLE
+
+    @property
+    def _admitted_by(self) -> float | None:
+        """Until when a place is waited for."""
+        if self.state is not State.CONNECTING or not self._throttled or self._troubled_since is None:
+            return None
+        return self._troubled_since + GIVE_UP_S
 
     @property
     def _stalled_at(self) -> float | None:

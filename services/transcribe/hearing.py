@@ -28,6 +28,7 @@ from services.transcribe.inputs import (
     DeepgramMessage,
     DeepgramOpened,
     DeepgramRefused,
+    DeepgramThrottled,
     IntentsRead,
 )
 from services.transcribe.instants import Instant
@@ -39,7 +40,6 @@ PROGRESS_SAMPLES = 5 * SAMPLE_RATE_HZ
 """What a successor hears again at most, of audio without words."""
 MAX_OFFSETS = 50
 """Marks of the present connection that the log keeps."""
-_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,12 @@ class Hearing:
             case DeepgramMessage():
                 deepgram.heard(now.s)
                 return self._hear(happened.text, now)
+            case DeepgramThrottled():
+                deepgram.throttled(now.s)
+                return [Report("transcribe.deepgram_throttled", {"count": happened.ahead}, "warning")]
             case DeepgramRefused():
                 keys = {"status": happened.status, "reason": happened.reason}
                 report: list[Command] = [Report("transcribe.deepgram_refused", keys, "warning")]
-                report += [Count(metrics.DEEPGRAM_THROTTLED)] if happened.status == _TOO_MANY else []
                 verdict = deepgram.refused(happened.status, happened.reason, now.s, jitter)
             case DeepgramClosed():
                 keys = {"close_code": happened.code, "reason": happened.reason}
@@ -130,7 +132,10 @@ class Hearing:
         return report
 
     def tick(self, now: Instant, jitter: float) -> list[Command]:
-        """Drops a connection that does not answer."""
+        """Drops a connection that does not answer, or for which there is no place."""
+        if (failure := self.feed.deepgram.given_up(now.s)) is not None:
+            self._connection_over(failure)
+            return [Disconnect(self.feed.deepgram.connection)]
         if not self.feed.deepgram.stalled(now.s):
             return []
         connection = self.feed.deepgram.connection

@@ -49,6 +49,15 @@ class DeepgramRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class DeepgramThrottled:
+    """Deepgram's concurrency limit is met: the connection will be made when its turn comes."""
+
+    connection: int
+    ahead: int
+    """Sessions of this process that come first."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeepgramMessage:
     """One text message, as received."""
 
@@ -101,7 +110,7 @@ class BusAnswered:
 
 
 type LinkInput = Attached | Detached | AudioChunk | Started | Gate | Skip | Notice | End | Abort | Release
-type DeepgramInput = DeepgramOpened | DeepgramRefused | DeepgramMessage | DeepgramClosed
+type DeepgramInput = DeepgramOpened | DeepgramRefused | DeepgramThrottled | DeepgramMessage | DeepgramClosed
 type Input = (
     LinkInput
     | DeepgramInput

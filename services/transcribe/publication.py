@@ -133,7 +133,7 @@ class Publication:
     def __init__(self, header: SessionHeader, announced: Announced, *, bus_interims: bool) -> None:
         self._header = header
         self._bus_interims = bus_interims
-        self._events = BusEvents(header.session_id, header.contact_id, header.context)
+        self.events = BusEvents(header.session_id, header.contact_id, header.context)
         self.queue: Way[TranscriptMessage] = Way(announced.queue_n)
         self.bus: Way[Event] = Way(announced.bus_n)
 
@@ -165,6 +165,10 @@ class Publication:
             case Said():
                 self._said(placed, now)
 
+    def tell(self, event: Event, now: Instant) -> None:
+        """Takes an event that is in no log."""
+        self.bus.put(Outgoing(0, logged=False, body=event, received_at_ms=now.epoch_ms))
+
     def record(self, record: LogRecord, before: SessionState | None, received_at_ms: int) -> None:
         """Takes a durable record, where it was not announced yet."""
         if record.n > self.queue.announced:
@@ -174,7 +178,7 @@ class Publication:
             else:
                 self.queue.put(_logged(record, body, received_at_ms))
         if record.n > self.bus.announced:
-            event = self._events.of_record(record, before)
+            event = self.events.of_record(record, before)
             if event is None:
                 self.bus.pass_over(record.n)
             else:
@@ -195,7 +199,7 @@ class Publication:
             if body.message is not None:  # what is in no log cannot be fetched from it
                 self.queue.put(_unlogged(said, body))
         if self._bus_interims and say.segment is not None:
-            event = self._events.of_interim(say.segment, said.n, said.k, now.epoch_ms)
+            event = self.events.of_interim(say.segment, said.n, said.k, now.epoch_ms)
             self.bus.put(_unlogged(said, event))
 
     def _message_of(self, record: LogRecord, received_at_ms: int) -> TranscriptMessage | None:

@@ -16,6 +16,7 @@ from contracts.model import SessionId
 from contracts.queue import TranscriptMessage
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
+from services.transcribe.adapters.doors import Door
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import LinkServer
@@ -85,6 +86,7 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
             queue=queue,
             bus=bus,
             lease=SqsRequestLease(sqs, settings.session_requests_queue_url),
+            door=Door(metrics),
             metrics=metrics,
             deepgram_api=settings.deepgram_api,
             deepgram_api_key=settings.deepgram_api_key.get_secret_value(),

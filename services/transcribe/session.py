@@ -50,6 +50,7 @@ from services.transcribe.inputs import (
     DeepgramMessage,
     DeepgramOpened,
     DeepgramRefused,
+    DeepgramThrottled,
     Detached,
     Draining,
     Found,
@@ -62,11 +63,15 @@ from services.transcribe.instants import Instant, earliest
 from services.transcribe.journal import Journal, Write
 from services.transcribe.publication import Publication
 from services.transcribe.session_log import Refuse
+from services.transcribe.throttle import Throttle
 
 GRACE_S = 2.0
 """A dead link: for as long ingest may come back and find Deepgram's connection as it was."""
 SILENT_LINK_S = 660.0
-"""Without a frame of ingest: it forgot the session. Longer than ingest tries to read a broken stream."""
+"""Without a frame of ingest though it may send: it forgot the session. Longer than it tries to read a broken
+stream."""
+MAX_CHUNK_SAMPLES = 2_048
+"""Ingest's longest chunk: with less credit it cannot send."""
 CREDIT_STEP_SAMPLES = SAMPLE_RATE_HZ // 2
 ALIVE_S = 60.0
 """A live session appends at least so often, whatever happens: one that is silent for long has no owner."""
@@ -110,6 +115,7 @@ class Session:
         self._unlist = Unlist(header.session_id, header.requested_at_ms)
         self._journal = Journal(tail[-1])
         self._publication = Publication(header, state.announced, bus_interims=bus_interims)
+        self._throttle = Throttle(self._publication.events)
         self._hearing = Hearing(header, state, self._journal)
         self._handle: int | None = None
         self._receipt_handle: str | None = None
@@ -138,7 +144,9 @@ class Session:
 
     @property
     def _forgotten_at(self) -> float | None:
-        if self.phase is not Phase.LIVE or self._silent_from is None or not self._hearing.feed.starving:
+        feed = self._hearing.feed
+        may_speak = self._credit_told is not None and self._credit_told - feed.expected >= MAX_CHUNK_SAMPLES
+        if self.phase is not Phase.LIVE or self._silent_from is None or not (feed.starving and may_speak):
             return None
         return self._silent_from + SILENT_LINK_S
 
@@ -158,7 +166,11 @@ class Session:
                 commands = self._from_store(happened, now, jitter)
             case QueueAnswered() | BusAnswered():
                 return self._from_ways(happened, now, jitter) + self._settle(now, heard=False)
-            case DeepgramOpened() | DeepgramRefused() | DeepgramMessage() | DeepgramClosed():
+            case DeepgramThrottled() | DeepgramOpened() | DeepgramRefused():
+                commands = self._hearing.from_deepgram(happened, now, jitter) if live else []
+                for event in self._throttle.told(happened, self._journal.state.epoch, now) if live else []:
+                    self._publication.tell(event, now)
+            case DeepgramMessage() | DeepgramClosed():
                 commands = self._hearing.from_deepgram(happened, now, jitter) if live else []
             case IntentsRead():
                 commands = self._ask(happened) if live else []
@@ -328,7 +340,7 @@ class Session:
         for placed in self._journal.settle():
             self._publication.place(placed, now)
         if self.phase is Phase.LIVE:
-            commands += self._flow_control()
+            commands += self._flow_control(now)
         elif over := self._finish_if_done():
             return [*commands, *over]
         if self._journal.due(now.s):
@@ -348,7 +360,7 @@ class Session:
             if self._journal.idle:
                 self._hearing.show_life()
 
-    def _flow_control(self) -> list[Command]:
+    def _flow_control(self, now: Instant) -> list[Command]:
         if self._handle is None:
             return []
         commands: list[Command] = []
@@ -361,7 +373,7 @@ class Session:
             return commands
         until = feed.credit_until
         if self._credit_told is None or until - self._credit_told >= CREDIT_STEP_SAMPLES:
-            self._credit_told = until
+            self._credit_told, self._silent_from = until, now.s
             commands.append(SendFrame(Credit(handle=self._handle, until_samples=until)))
         return commands
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from random import random
 from time import monotonic, time
 
@@ -13,6 +14,7 @@ from contracts.queue import TranscriptMessage
 from contracts.session import LogRecord, SessionHeader
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.deepgram import DeepgramConnection
+from services.transcribe.adapters.doors import Door
 from services.transcribe.adapters.link import Link
 from services.transcribe.commands import (
     Append,
@@ -32,7 +34,19 @@ from services.transcribe.commands import (
     Unlist,
 )
 from services.transcribe.deepgram_url import listen_url
-from services.transcribe.inputs import Attached, BusAnswered, Detached, Input, QueueAnswered
+from services.transcribe.inputs import (
+    Attached,
+    BusAnswered,
+    DeepgramClosed,
+    DeepgramInput,
+    DeepgramMessage,
+    DeepgramOpened,
+    DeepgramRefused,
+    DeepgramThrottled,
+    Detached,
+    Input,
+    QueueAnswered,
+)
 from services.transcribe.instants import Instant
 from services.transcribe.ports import Answer, RequestLease, SessionStore
 from services.transcribe.session import Phase, Session
@@ -51,6 +65,7 @@ class Outside:
     queue: Batches[TranscriptMessage]
     bus: Batches[Event]
     lease: RequestLease
+    door: Door
     metrics: Metrics
     deepgram_api: str
     deepgram_api_key: str
@@ -73,6 +88,9 @@ class LiveSession:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._deepgram: tuple[int, DeepgramConnection, asyncio.Task[None]] | None = None
+        self._wanted: int | None = None
+        """Connection for which the session is at Deepgram's door."""
+        self._tasks: asyncio.TaskGroup
         self._finished = False
         self._log = logger(session_id=header.session_id, contact_id=header.contact_id)
 
@@ -101,6 +119,7 @@ class LiveSession:
     async def run(self) -> None:
         """Lives until the session is over for this process."""
         async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             try:
                 while not self._finished:
                     await self._wait()
@@ -151,7 +170,7 @@ class LiveSession:
         for command in commands:
             match command:
                 case SendAudio() | SendText() | Connect() | Disconnect():
-                    self._at_deepgram(command, tasks)
+                    self._at_deepgram(command)
                 case SendFrame():
                     if self.link is not None:
                         self.link.send(command.frame)
@@ -177,23 +196,48 @@ class LiveSession:
             case Report():
                 self._log.info(command.event, **command.keys)
 
-    def _at_deepgram(
-        self, command: SendAudio | SendText | Connect | Disconnect, tasks: asyncio.TaskGroup
-    ) -> None:
+    def _at_deepgram(self, command: SendAudio | SendText | Connect | Disconnect) -> None:
         match command:
             case SendAudio():
                 self._to_deepgram(command.connection, command.pcm)
             case SendText():
                 self._to_deepgram(command.connection, command.text)
             case Connect():
-                self._connect(command.connection, tasks)
+                self._cut()
+                self._wanted = command.connection
+                self._outside.door.ask(self)
             case Disconnect():
                 self._cut()
 
-    def _connect(self, number: int, tasks: asyncio.TaskGroup) -> None:
-        self._cut()
-        connection = DeepgramConnection(number, self._url, self._outside.deepgram_api_key, self.put)
-        self._deepgram = (number, connection, tasks.create_task(connection.run()))
+    def admit(self) -> None:
+        """It is the session's turn at Deepgram's door."""
+        number = self._wanted
+        if number is not None:
+            connection = DeepgramConnection(number, self._url, self._outside.deepgram_api_key, self._hear)
+            self._deepgram = (number, connection, self._tasks.create_task(connection.run()))
+
+    def wait_in_line(self, ahead: int) -> None:
+        """So many others come first at Deepgram's door."""
+        if self._wanted is not None:
+            self.put(DeepgramThrottled(self._wanted, ahead))
+
+    def _hear(self, happened: DeepgramInput) -> None:
+        if isinstance(happened, DeepgramMessage):
+            self.put(happened)
+            return
+        door = self._outside.door
+        match happened:
+            case DeepgramRefused(status=HTTPStatus.TOO_MANY_REQUESTS):
+                self._deepgram = None
+                door.refused(self)
+                return
+            case DeepgramOpened() | DeepgramRefused():
+                door.answered(self, admitted=isinstance(happened, DeepgramOpened))
+            case DeepgramClosed():
+                door.left(self)
+            case _:
+                pass
+        self.put(happened)
 
     def _to_deepgram(self, number: int, frame: str | bytes) -> None:
         if self._deepgram is not None and self._deepgram[0] == number:
@@ -202,7 +246,9 @@ class LiveSession:
     def _cut(self) -> None:
         if self._deepgram is not None:
             self._deepgram[2].cancel()
-            self._deepgram = None
+        if self._wanted is not None:
+            self._deepgram = self._wanted = None
+            self._outside.door.left(self)
 
     async def _leave(self, command: FreeRequest | Unlist) -> None:
         match command:

@@ -27,6 +27,7 @@ from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
+from services.transcribe.adapters.doors import Door
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.live_session import Outside
@@ -110,6 +111,7 @@ async def process(stack: Resources, name: str) -> AsyncGenerator[Process]:
             queue=queue,
             bus=bus,
             lease=SqsRequestLease(sqs, stack.session_requests_url),
+            door=Door(metrics),
             metrics=metrics,
             deepgram_api="ws://127.0.0.1:9/",
             deepgram_api_key="k",
