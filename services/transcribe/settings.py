@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """FIFO queue to delivery."""
     session_requests_queue_url: str
     """Queue of the requests: a request is made visible again when the ingest that held it died."""
+    session_requests_dlq_url: str | None = None
+    """Its dead-letter queue: sessions whose requests end there are failed; unset: it is not looked at."""
     event_bus_name: str
     """Bus of the transcript events."""
     link_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
