@@ -10,7 +10,7 @@ from embedded.resources import Resources
 from services.ingest.adapters.request_queue import RequestQueue
 from services.ingest.errors import QueueFailure
 from services.ingest.lease import Request
-from tests.unit.ingest.test_session import request
+from tests.unit.ingest.played import request
 
 DETAIL = request().detail
 
