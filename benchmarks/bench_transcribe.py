@@ -97,6 +97,8 @@ class Bench:
                 backlog.append(now["backlog_bytes"])
             after, calls, elapsed_s = self._figures(deepgram), self._figures(store), time.monotonic() - began
             transcribe.signal(signal.SIGKILL)
+        if after["connections"] != sessions:
+            raise RuntimeError(f"{after['connections']} connections for {sessions} sessions: some were lost")
         heard_s = after["seconds"] - before["seconds"]
         return Figures(
             tuple(cpu_us),

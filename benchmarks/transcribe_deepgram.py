@@ -33,7 +33,7 @@ _METADATA = {
     "model_info": {"name": "2-general-nova", "version": "2024-01-11.36317", "arch": "nova-2"},
     "model_uuid": "c0d1a568-ce81-4fea-97e7-bd45cb1fdf3c",
 }
-_BINARY, _CLOSE = 2, 8
+_BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
 
 
 class Script:
@@ -172,7 +172,7 @@ class Stream(asyncio.Protocol):
         self._figures.streams.append(self)
 
     def _read(self) -> None:
-        """Frames are counted, and not unmasked (RFC 6455, 5.2)."""
+        """Audio is counted, and not unmasked (RFC 6455, 5.2)."""
         buffer = self._buffer
         while len(buffer) >= 14:
             opcode, length, head = buffer[0] & 15, buffer[1] & 127, 6
@@ -182,6 +182,10 @@ class Stream(asyncio.Protocol):
                 length, head = struct.unpack_from(">Q", buffer, 2)[0], 14
             if len(buffer) < head + length:
                 return
+            if opcode == _PING and self._transport is not None:
+                mask, masked = buffer[head - 4 : head], buffer[head : head + length]
+                told = bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked))
+                self._transport.write(struct.pack(">BB", 0x80 | _PONG, length) + told)
             del buffer[: head + length]
             if opcode == _BINARY:
                 self._hear(length // STEREO_SAMPLE_BYTES)

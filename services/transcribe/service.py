@@ -14,6 +14,7 @@ from aiobotocore.session import get_session
 from contracts.events import Event
 from contracts.model import SessionId
 from contracts.queue import TranscriptMessage
+from services.transcribe.adapters.aws_calls import connections, direct
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.adapters.doors import Door
@@ -74,12 +75,15 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
         aws.create_client("dynamodb", config=_AWS) as dynamodb,
         aws.create_client("sqs", config=_AWS) as sqs,
         aws.create_client("events", config=_AWS) as events,
+        connections(aws) as http,
     ):
-        send = SqsTranscriptQueue(sqs, settings.transcripts_queue_url).send
-        put = EventBridgeBus(events, settings.event_bus_name).put
+        send = SqsTranscriptQueue(direct(aws, sqs, http), settings.transcripts_queue_url).send
+        put = EventBridgeBus(direct(aws, events, http), settings.event_bus_name).put
         queue: Batches[TranscriptMessage] = Batches("queue", _watched(health, "queue", send))
         bus: Batches[Event] = Batches("bus", _watched(health, "bus", put))
-        store = DynamoSessionStore(dynamodb, settings.sessions_table, settings.retention_days)
+        store = DynamoSessionStore(
+            direct(aws, dynamodb, http), settings.sessions_table, settings.retention_days
+        )
         intents = Intents(store)
         outside = Outside(
             store=store,
