@@ -1,11 +1,13 @@
 """Mutated streams through scanner, gate, PyAV and timeline: no crash, no hang, no growth, no nonsense.
 
 `python -m tests.integration.ingest.fuzzing INPUTS [FIRST]`: each input is made from its number alone, so that
-one that fails can be run again. Batches have processes of their own, since a fault in FFmpeg ends a process.
+one that fails can be run again. They run in a process of their own, since a fault in FFmpeg ends a process.
 """
 
 import contextlib
+import ctypes
 import faulthandler
+import gc
 import os
 import random
 import signal
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -28,8 +31,10 @@ from tests.unit.ingest.cases import CASES
 HANG_S = 10.0
 """For one input, which takes a millisecond or two."""
 MAX_GROWTH_BYTES = 24 << 20
-"""Of a batch, after its first tenth."""
-BATCH = 20_000
+"""Of resident memory, after the first tenth; fragments of the heap's are part of it."""
+MAX_LEFT_BYTES = 256 << 10
+"""Of what is in use, after the first tenth."""
+STEPS = 10
 MODULE = "tests.integration.ingest.fuzzing"
 MAGIC = tuple(
     bytes.fromhex(text)
@@ -148,48 +153,85 @@ def no_hang() -> Generator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def batch(first: int, inputs: int) -> int:
-    """Runs inputs; gives by how many bytes the process has grown after its first tenth."""
-    settled = 0
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of this process, bytes."""
+
+    resident: int
+    malloc: int
+    """What C code, FFmpeg's above all, and large Python objects have in use."""
+    blocks: int
+    """Small Python objects: their number."""
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks",
+            "keepcost",
+        )
+    )  # fmt: skip
+
+    hblkhd: int
+    uordblks: int
+
+
+def memory() -> Memory:
+    """What is in use, of unreachable objects freed."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    mallinfo2 = ctypes.CDLL(None).mallinfo2  # glibc 2.33
+    mallinfo2.restype = _Mallinfo2
+    of_heap: _Mallinfo2 = mallinfo2()
+    malloc = of_heap.uordblks + of_heap.hblkhd
+    return Memory(pages * os.sysconf("SC_PAGE_SIZE"), malloc, sys.getallocatedblocks())
+
+
+def batch(first: int, inputs: int, tell: Callable[[int, Memory], object] | None = None) -> None:
+    """Runs inputs, and sees to it that what they used is given back."""
+    settled: Memory | None = None
+    now = memory()
     with no_hang():
-        for number in range(first, first + inputs):
+        for done, number in enumerate(range(first, first + inputs), 1):
             signal.setitimer(signal.ITIMER_REAL, HANG_S)
             try:
                 run(number)
             except BaseException as error:
                 error.add_note(f"input {number}")
                 raise
-            if number == first + inputs // 10:
-                settled = memory_bytes()
-    growth = memory_bytes() - settled
-    assert growth < MAX_GROWTH_BYTES, growth
-    return growth
-
-
-def memory_bytes() -> int:
-    """Resident memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+            if done % max(1, inputs // STEPS) == 0:
+                now = memory()
+                settled = settled or now
+                if tell is not None:
+                    tell(done, now)
+    if settled is not None:
+        assert now.resident - settled.resident < MAX_GROWTH_BYTES, (settled, now)
+        assert now.malloc - settled.malloc < MAX_LEFT_BYTES, (settled, now)
 
 
 def main(inputs: int, first: int) -> int:
     begun = time.monotonic()
-    for start in range(first, first + inputs, BATCH):
-        count = min(BATCH, first + inputs - start)
-        command = [sys.executable, "-m", MODULE, "--batch", str(start), str(count)]
-        done = subprocess.run(command, check=False, timeout=3_600)
-        if done.returncode:
-            print(f"failed with {done.returncode} in inputs {start} to {start + count - 1}")
-            return 1
+    command = [sys.executable, "-m", MODULE, "--batch", str(first), str(inputs)]
+    done = subprocess.run(command, check=False, timeout=7_200)
+    if done.returncode:
+        print(f"failed with {done.returncode} in inputs {first} to {first + inputs - 1}")
+        return 1
     print(f"{inputs} inputs in {time.monotonic() - begun:.0f} s: no crash, no hang, growth within bounds")
     return 0
+
+
+def _tell(done: int, now: Memory) -> None:
+    print(
+        f"{done} inputs: {now.resident / 1e6:.1f} MB resident, {now.malloc / 1e6:.2f} MB of the heap in use, "
+        f"{now.blocks} small objects",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
     faulthandler.enable()
     if sys.argv[1] == "--batch":
-        start, count = int(sys.argv[2]), int(sys.argv[3])
-        grown = batch(start, count)
-        print(f"inputs {start} to {start + count - 1}: {grown / 1e6:+.1f} MB", flush=True)
+        batch(int(sys.argv[2]), int(sys.argv[3]), _tell)
     else:
         sys.exit(main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
