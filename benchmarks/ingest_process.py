@@ -62,7 +62,14 @@ def memory_bytes() -> int:
     return int(status.partition("RssAnon:")[2].split()[0]) * 1024
 
 
-async def _measure(sessions: int, seconds: int, media_port: int, link_port: int, times: Times) -> None:
+def scheduled_s(pid: int | str) -> tuple[float, float]:
+    """Seconds that a process (its first thread) ran, and that it was ready to while others had the cores."""
+    ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+    return int(ran) / 1e9, int(waited) / 1e9
+
+
+async def _measure(sessions: int, seconds: int, ports: tuple[int, int], times: Times, feeder: int) -> None:
+    media_port, link_port = ports
     os.environ |= {
         "AWS_ENDPOINT_URL_KINESIS_VIDEO": f"http://127.0.0.1:{media_port}",
         "AWS_REGION": "eu-west-2",
@@ -82,9 +89,11 @@ async def _measure(sessions: int, seconds: int, media_port: int, link_port: int,
         ingest = Ingest(settings, SharedMedia(streams), Queue(sessions), links, settings.limits)
         tasks.create_task(ingest.run(stop))
         await asyncio.sleep(WARM_UP_S)
+        before = scheduled_s("self"), scheduled_s(feeder)
         cpu, begun = time.process_time(), time.monotonic()
         await asyncio.sleep(seconds)
         cpu, elapsed = time.process_time() - cpu, time.monotonic() - begun
+        after = scheduled_s("self"), scheduled_s(feeder)
         memory = memory_bytes()
         stop.set()
     late_ms = sorted(times.late_ms(begun, begun + elapsed))
@@ -93,6 +102,9 @@ async def _measure(sessions: int, seconds: int, media_port: int, link_port: int,
         "cpu_us": cpu * 1e6 / sessions / elapsed,
         "heard_s": len(late_ms) * CHUNK_MS / 1000 / sessions / elapsed,
         "memory_bytes": memory,
+        "waited": (after[0][1] - before[0][1]) / elapsed,
+        "feeder_ran": (after[1][0] - before[1][0]) / elapsed,
+        "feeder_waited": (after[1][1] - before[1][1]) / elapsed,
         "p50_ms": statistics.median(late_ms),
         "p99_ms": late_ms[len(late_ms) * 99 // 100],
     }
@@ -109,9 +121,9 @@ def main(sessions: int, seconds: int) -> None:
         command = [sys.executable, "-m", "benchmarks.ingest_feeder", str(sessions), str(call_s), str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as feeder:
             assert feeder.stdout is not None  # noqa: S101  # for the type
-            media_port, link_port = json.loads(feeder.stdout.readline())
+            ports = json.loads(feeder.stdout.readline())
             try:
-                uvloop.run(_measure(sessions, seconds, media_port, link_port, times))
+                uvloop.run(_measure(sessions, seconds, ports, times, feeder.pid))
             finally:
                 feeder.terminate()
 

@@ -179,12 +179,13 @@ def main() -> int:
         log.logger().error("delivery.misconfigured", field=fields)
         return 2
     log.configure(SERVICE, settings.log_level)
+    code = 0
     try:
         uvloop.run(deliver(settings))
-    except UnusableSecret:
+    except* UnusableSecret:
         log.logger().error("delivery.misconfigured", field=["credentials_secret_id"])
-        return 2
-    return 0
+        code = 2
+    return code
 
 
 if __name__ == "__main__":
