@@ -47,7 +47,15 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp())
     with Children(folder) as nobody:
         system = System(
-            aws, stack, kvs_url, Deepgram(deepgram_url, ""), deepgram_url, nobody, nobody, folder / "logs"
+            aws=aws,
+            resources=stack,
+            kvs_url=kvs_url,
+            deepgram=Deepgram(deepgram_url, ""),
+            deepgram_emulator_url=deepgram_url,
+            relay_url=None,
+            emulators=nobody,
+            services=nobody,
+            logs=folder / "logs",
         )
         surroundings = Surroundings(
             ReceiverOptions(host="0.0.0.0", port=urlsplit(callback_url).port or 80),  # noqa: S104 -- a container
