@@ -79,8 +79,10 @@ def _play(compose: tuple[str, ...]) -> int:
             raise EngineFailed(up.stdout + up.stderr)
         engine_name = "docker" if is_docker else "podman"
         code = run(engine_name, "wait", demo).stdout.strip()
-        print(run(engine_name, "logs", demo).stdout, flush=True)
+        told = run(engine_name, "logs", demo)
+        print(told.stdout, flush=True)
         if code != "0":
+            print(told.stderr, file=sys.stderr)
             services = ("stack", "trigger", "ingest", "transcribe", "delivery")
             print(run(*compose, "logs", *services).stdout[-8_000:], file=sys.stderr)
         return int(code or 1)
