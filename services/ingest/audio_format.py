@@ -1,5 +1,6 @@
 """The one format that Connect streams: 16-bit linear PCM, 8 kHz, one channel per track."""
 
+from functools import lru_cache
 from typing import Final
 
 MIME_TYPE_TAG: Final = "MimeType"
@@ -7,6 +8,7 @@ MIME_TYPE_TAG: Final = "MimeType"
 _PARAMETERS: Final = {"rate": "8000", "channels": "1"}
 
 
+@lru_cache(maxsize=16)
 def is_supported(mime_type: str) -> bool:
     """Whether a MimeType tag names that format; a parameter that it leaves out has Connect's value."""
     kind, *parameters = (part.strip().lower() for part in mime_type.split(";"))

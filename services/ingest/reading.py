@@ -110,8 +110,8 @@ class Reading:
     @property
     def deadline(self) -> float | None:
         """When `tick` must be called."""
-        instants = (self._alarms.deadline, self._outbox.deadline)
-        return min((at for at in instants if at is not None), default=None)
+        alarm, due = self._alarms.deadline, self._outbox.deadline
+        return alarm if due is None else due if alarm is None else min(alarm, due)
 
     def start(self) -> list[Command]:
         """Opens the first body."""

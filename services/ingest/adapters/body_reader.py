@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from services.ingest.commands import Command
 from services.ingest.errors import MediaFailure
-from services.ingest.ports import MediaBody, MediaStreams
+from services.ingest.ports import MediaStreams
 from services.ingest.session import Session
 from telemetry.log import logger
 
@@ -56,20 +56,24 @@ class BodyReader:
         try:
             async with self._streams.open(self._stream_arn, start_ms) as body:
                 self._tell(number, session.media_opened)
-                while data := await self._next(body, number):
-                    self._tell(number, lambda now, data=data: session.media(data, now))
+                data = b""
+
+                def hear(now: float) -> list[Command]:
+                    return session.media(data, now)
+
+                while True:
+                    if not session.wants_media:
+                        await self._wanted.wait()
+                    data = await body.read() if number == self._number else b""
+                    if not data:
+                        break
+                    self._tell(number, hear)
         except MediaFailure as failure:
             fault = failure.fault
             logger().debug("ingest.media_failed", reason=fault.value, exc_info=failure)
             self._tell(number, lambda now: session.media_failed(fault, now))
         else:
             self._tell(number, session.media_ended)
-
-    async def _next(self, body: MediaBody, number: int) -> bytes:
-        """The body's next bytes, when the session wants them; none when it wants no more of this body."""
-        if not self._session.wants_media:
-            await self._wanted.wait()
-        return await body.read() if number == self._number else b""
 
     def _tell(self, number: int, step: Callable[[float], list[Command]]) -> None:
         if number == self._number:
