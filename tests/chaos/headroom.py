@@ -48,13 +48,18 @@ class Headroom:
             found[name] += used - self._before_s.get(pid, 0.0)
         return found
 
+    @property
+    def own(self) -> float:
+        """Part of all cores that this run itself had, 0-1."""
+        return sum(self.cpu_s.values()) / max(self.seconds * (os.cpu_count() or 1), _STEP_S)
+
     def __str__(self) -> str:
         by_cost = sorted(self.cpu_s.items(), key=lambda each: each[1], reverse=True)
         costly = ", ".join(f"{name} {used:.0f}" for name, used in by_cost)
         overloaded = "OVERLOADED: " if self.overloaded else ""
         return (
-            f"{overloaded}{self.busy:.0%} of {os.cpu_count()} cores busy for {self.seconds:.0f} s, loop at"
-            f" worst {self.worst_lateness_ms:.0f} ms late; CPU seconds: {costly}"
+            f"{overloaded}{self.busy:.0%} of {os.cpu_count()} cores busy for {self.seconds:.0f} s, {self.own:.0%}"
+            f" by this run, loop at worst {self.worst_lateness_ms:.0f} ms late; CPU seconds: {costly}"
         )
 
     @asynccontextmanager

@@ -7,8 +7,8 @@ from tests.chaos.disturbance import draw
 from tests.chaos.run import REPLICAS, Plan, disturbed_run
 from tests.system.run import trigger_of
 
-PLAN = Plan(calls=20, seconds=25, seed=20_261)
-EVERY_S = 4
+PLAN = Plan(calls=20, seconds=20, seed=20_280)
+EVERY_S = 3
 
 
 @pytest.mark.slow

@@ -25,6 +25,9 @@ class Round:
     gaps: int
     seconds: float
     busy: float
+    """Part of the machine, by all its processes."""
+    own: float
+    """Part of the machine, by this run."""
     worst_lateness_ms: int
     overloaded: bool
     cpu_s: dict[str, float] = field(default_factory=dict[str, float])
@@ -72,6 +75,8 @@ class Totals:
         """The figures for docs/reliability.md."""
         counts = self.counts()
         busy = [each.busy for each in self.rounds] or [0.0]
+        own = [each.own for each in self.rounds] or [0.0]
+        overloaded = sum(each.overloaded for each in self.rounds)
         late = max((each.worst_lateness_ms for each in self.rounds), default=0)
         rows: list[tuple[str, object]] = [
             ("rounds", len(self.rounds)),
@@ -84,6 +89,8 @@ class Totals:
             ("requests sent again under the same id", counts.get("redelivered", 0)),
             *((f"sessions resumed: {cause}", count) for cause, count in sorted(self.resumed().items())),
             ("machine busy, mean (worst round)", f"{sum(busy) / len(busy):.0%} ({max(busy):.0%})"),
+            ("by this run, mean (worst round)", f"{sum(own) / len(own):.0%} ({max(own):.0%})"),
+            ("rounds on an overloaded machine", overloaded),
             ("test's own loop late, at worst", f"{late} ms"),
         ]
         applied = self.applied()

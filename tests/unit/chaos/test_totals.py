@@ -14,6 +14,7 @@ ROUND = Round(
     gaps=0,
     seconds=60.0,
     busy=0.5,
+    own=0.4,
     worst_lateness_ms=20,
     overloaded=False,
 )
@@ -31,6 +32,7 @@ def test_the_tables_show_every_kind_also_those_that_never_happened() -> None:
     text = Totals([ROUND]).markdown("make chaos", "2 cores")
     assert "| words said | 50 |" in text
     assert "| kill | 1 |" in text
+    assert "| by this run, mean (worst round) | 40% (40%) |" in text
     assert all(f"| {kind} |" in text for kind in Kind)
 
 
