@@ -172,6 +172,8 @@ class Final(_Record):
     transcript: str
     message: str
     """Deepgram's message as the callback receives it (JSON, times moved to the session's)."""
+    trimmed: bool = False
+    """The message was too large to be kept: place and text are what is left of it."""
 
 
 class Progress(_Record):

@@ -106,6 +106,12 @@ class BusEvents:
             }
         )
 
+    def unlogged_failure(self, reason: str, explanation: str, epoch_ms: int) -> Event:
+        """The session failed, and its log could not be told."""
+        fields = {"reason": reason, "explanation": explanation, "duration_s": 0.0}
+        common = self._common(f"{self._session_id}.failed", epoch_ms)
+        return SessionFailed.model_validate({**common, **fields})
+
     def throttled(self, ahead: int, epoch: int, connection: int, epoch_ms: int) -> Event:
         """The session waits for a place at Deepgram."""
         event_id = f"{self._session_id}.throttled.{epoch}.{connection}"
@@ -128,7 +134,7 @@ class BusEvents:
             start_s=seconds_of_samples(record.start_samples),
             end_s=seconds_of_samples(record.end_samples),
             transcript=record.transcript[:MAX_TRANSCRIPT],
-            **_from_deepgram(record.message),
+            **({} if record.trimmed else _from_deepgram(record.message)),
         )
 
     def _of_progress(self, record: Progress, before: SessionState | None) -> Event | None:

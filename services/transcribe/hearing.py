@@ -35,9 +35,11 @@ from services.transcribe.instants import Instant
 from services.transcribe.journal import Journal, Say, Writable, Write
 from services.transcribe.obedience import Obedience
 from services.transcribe.segments import Closing, Dropped, Remark, Segment, Segments
+from services.transcribe.size import bounded, fits
 
 PROGRESS_SAMPLES = 5 * SAMPLE_RATE_HZ
 """What a successor hears again at most, of audio without words."""
+MAX_EXPLANATION = 1_000
 MAX_OFFSETS = 50
 """Marks of the present connection that the log keeps."""
 
@@ -193,9 +195,9 @@ class Hearing:
             {
                 "outcome": ending.outcome,
                 "reason": ending.reason,
-                "explanation": ending.explanation,
+                "explanation": ending.explanation[:MAX_EXPLANATION],
                 "end_samples": end,
-                "metadata_message": self._metadata,
+                "metadata_message": fits(self._metadata),
             },
         )
         return ending, self.feed.disconnect()
@@ -268,6 +270,7 @@ class Hearing:
         return []
 
     def _log_final(self, segment: Segment, now: Instant) -> None:
+        kept = bounded(segment.message, segment.transcript)
         self._write(
             Final,
             {
@@ -275,8 +278,9 @@ class Hearing:
                 "channel": segment.channel,
                 "start_samples": segment.start,
                 "end_samples": segment.end,
-                "transcript": segment.transcript,
-                "message": segment.message,
+                "transcript": kept.transcript,
+                "message": kept.message,
+                "trimmed": kept.trimmed,
             },
             received_at_ms=now.epoch_ms,
         )

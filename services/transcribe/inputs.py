@@ -1,6 +1,7 @@
 """What happens to a session: the link, Deepgram, the store, the ways out."""
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from contracts.intents import ContactIntents
 from contracts.link import Abort, AudioChunk, End, Gate, Notice, Release, Skip, Started
@@ -88,11 +89,22 @@ class Found:
     record: LogRecord | None
 
 
+class Refusal(Enum):
+    """What the session store will not take."""
+
+    RECORD = auto()
+    """This record, whatever the time."""
+    ALL = auto()
+    """Any record: the table is gone, or may not be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class AppendFailed:
     """Not known whether the record is durable."""
 
     reason: str
+    refusal: Refusal | None = None
+    """Trying again does not help: the store cannot take this record, or none at all."""
 
 
 @dataclass(frozen=True, slots=True)

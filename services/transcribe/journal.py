@@ -92,6 +92,7 @@ class Journal:
         self._asked = False
         self._failures = 0
         self._retry_at: float | None = None
+        self._refused_since: float | None = None
         self.fenced = False
 
     @property
@@ -176,6 +177,7 @@ class Journal:
         before, self._state = self._state, record.state
         self._n, self._k = record.n, 0
         self._appending, self._asked, self._failures = None, False, 0
+        self._refused_since = None
         self._writes -= 1
         return Logged(record, before, write.received_at_ms or record.written_at_ms)
 
@@ -194,6 +196,19 @@ class Journal:
             self._failures, base_s=RETRY_BASE_S, cap_s=RETRY_CAP_S, jitter=jitter
         )
         self._failures += 1
+
+    def refused(self, now: float) -> float:
+        """The store says that it never takes the record; for how long it has said so."""
+        if self._refused_since is None:
+            self._refused_since = now
+        return now - self._refused_since
+
+    def give_up(self) -> None:
+        """Forgets everything that is not durable; what is written from now on comes next."""
+        self._waiting.clear()
+        self._writes = 0
+        self._appending = self._retry_at = None
+        self._asked = False
 
     def _build(self, write: Write, now: Instant, announced: Mapping[str, object]) -> LogRecord:
         change = {**self._carried, **write.change, **announced}

@@ -9,37 +9,22 @@ Drive it with `receive` for each input and `tick` at `deadline`; perform the com
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
 
 from contracts import metrics
-from contracts.audio import SAMPLE_RATE_HZ
-from contracts.intents import ContactIntents
-from contracts.link import (
-    STREAM_QUIET,
-    Accept,
-    ClosedSession,
-    Credit,
-    EndHint,
-    Notice,
-    OpenedSession,
-    Refused,
-    Release,
-    Rewind,
-)
+from contracts.link import STREAM_QUIET, Notice, Release
 from contracts.session import AnnouncedRecord, Final, LogRecord, Outcome, SessionHeader
 from services.transcribe.commands import (
     Append,
     Command,
     Count,
     Finish,
-    FreeRequest,
     Observe,
     PublishToBus,
     PublishToQueue,
     Report,
-    SendFrame,
     Unlist,
 )
+from services.transcribe.far_end import Disposition, FarEnd
 from services.transcribe.hearing import Ending, Hearing
 from services.transcribe.inputs import (
     Appended,
@@ -58,6 +43,7 @@ from services.transcribe.inputs import (
     IntentsRead,
     LinkInput,
     QueueAnswered,
+    Refusal,
 )
 from services.transcribe.instants import Instant, earliest
 from services.transcribe.journal import Journal, Write
@@ -67,18 +53,12 @@ from services.transcribe.throttle import Throttle
 
 GRACE_S = 2.0
 """A dead link: for as long ingest may come back and find Deepgram's connection as it was."""
-SILENT_LINK_S = 660.0
-"""Without a frame of ingest though it may send: it forgot the session. Longer than it tries to read a broken
-stream."""
-MAX_CHUNK_SAMPLES = 2_048
-"""Ingest's longest chunk: with less credit it cannot send."""
-CREDIT_STEP_SAMPLES = SAMPLE_RATE_HZ // 2
+REFUSED_S = 300.0
+"""A store that refuses every record for so long is not waited for any more: in less a policy takes effect."""
 ALIVE_S = 60.0
 """A live session appends at least so often, whatever happens: one that is silent for long has no owner."""
 MAX_WAITING_RECORDS = 500
 """Records that the store or a way out has not taken; with more, no further audio is asked for."""
-
-type Disposition = Literal["delete", "put_back", "leave"]
 
 
 class Phase(StrEnum):
@@ -111,19 +91,14 @@ class Session:
     ) -> None:
         state = tail[-1].state
         self.phase = Phase.CONCLUDING if refuse else Phase.LIVE
-        self._refuse = refuse
+        self._far_end = FarEnd(refuse)
         self._unlist = Unlist(header.session_id, header.requested_at_ms)
         self._journal = Journal(tail[-1])
         self._publication = Publication(header, state.announced, bus_interims=bus_interims)
         self._throttle = Throttle(self._publication.events)
         self._hearing = Hearing(header, state, self._journal)
-        self._handle: int | None = None
-        self._receipt_handle: str | None = None
-        self._credit_told: int | None = None
         self._grace_until: float | None = None
-        self._silent_from: float | None = None
         self._logged_at: float | None = None
-        self._intents: ContactIntents | None = None
         self._draining = False
         self._marked = False
         for at, record in enumerate(tail):
@@ -144,11 +119,7 @@ class Session:
 
     @property
     def _forgotten_at(self) -> float | None:
-        feed = self._hearing.feed
-        may_speak = self._credit_told is not None and self._credit_told - feed.expected >= MAX_CHUNK_SAMPLES
-        if self.phase is not Phase.LIVE or self._silent_from is None or not (feed.starving and may_speak):
-            return None
-        return self._silent_from + SILENT_LINK_S
+        return self._far_end.forgotten_at(self._hearing.feed) if self.phase is Phase.LIVE else None
 
     def receive(self, happened: Input, now: Instant, jitter: float) -> list[Command]:
         """Takes one input.
@@ -178,7 +149,7 @@ class Session:
                 self._draining = True
                 commands = self._release("drained") if live else []
             case _:
-                self._silent_from = now.s
+                self._far_end.spoke(now.s)
                 commands = self._from_link(happened, now)
         return commands + self._settle(now)
 
@@ -203,7 +174,7 @@ class Session:
             case Attached():
                 return self._attach(happened)
             case Detached():
-                self._handle = self._credit_told = None
+                self._far_end.detach()
                 if self.phase is Phase.LIVE and self._hearing.feed.starving:
                     self._grace_until = now.s + GRACE_S
             case Notice():
@@ -219,45 +190,16 @@ class Session:
         return []
 
     def _attach(self, attached: Attached) -> list[Command]:
-        self._handle, self._receipt_handle = attached.handle, attached.receipt_handle
-        self._grace_until = self._credit_told = None
-        if self._refuse is not None:
-            return []
+        self._grace_until = None
         hearing = self._hearing
-        hearing.feed.reattached()
-        opened = OpenedSession.model_validate(
-            {
-                "handle": attached.handle,
-                "epoch": self._journal.state.epoch,
-                "t0_ms": hearing.t0_ms,
-                "position_samples": hearing.feed.expected,
-                "segment_uids": hearing.gate[0],
-                "contact_ids": hearing.gate[1],
-            }
+        return self._far_end.attach(
+            attached, hearing.feed, self._journal.state.epoch, hearing.t0_ms, hearing.gate
         )
-        return [SendFrame(opened), *self._tell_intents(self._intents)]
 
     def _ask(self, read: IntentsRead) -> list[Command]:
         """What the contact flow and Connect ask for: part is ours to do, part is ingest's."""
         self._hearing.from_intents(read)
-        before, self._intents = self._intents, read.intents
-        return self._tell_intents(self._intents, before)
-
-    def _tell_intents(
-        self, intents: ContactIntents | None, before: ContactIntents | None = None
-    ) -> list[Command]:
-        """What ingest does not know yet; `before`: what it was told."""
-        commands: list[Command] = []
-        if self._handle is None or intents is None:
-            return commands
-        contact_ids = intents.accepted_contact_ids
-        if contact_ids and (before is None or contact_ids != before.accepted_contact_ids):
-            commands.append(SendFrame(Accept(handle=self._handle, contact_ids=contact_ids)))
-        ended_at_ms = intents.ended_at_ms
-        if ended_at_ms is not None and (before is None or ended_at_ms != before.ended_at_ms):
-            hint = EndHint(handle=self._handle, disconnected_at_ms=ended_at_ms)
-            commands.append(SendFrame(hint))
-        return commands
+        return self._far_end.ask(read.intents)
 
     def _from_store(
         self, happened: Appended | Found | AppendFailed, now: Instant, jitter: float
@@ -272,7 +214,8 @@ class Session:
                 logged = self._journal.found(happened.record)
             case AppendFailed():
                 self._journal.unavailable(now, jitter)
-                return [Report("transcribe.append_failed", {"reason": happened.reason}, "warning")]
+                report = Report("transcribe.append_failed", {"reason": happened.reason}, "warning")
+                return [report, *self._refused(happened, now)]
         if logged is None:
             return self._fenced()
         self._publication.place(logged, now)
@@ -308,22 +251,30 @@ class Session:
         commands += [Count(metrics.STALE_WRITER), Report("transcribe.session_lost", {}, "warning")]
         return [*commands, *self._over("leave", "taken_over")]
 
+    def _refused(self, failed: AppendFailed, now: Instant) -> list[Command]:
+        """What the store never takes ends the session: in the log if it takes that, at last without it."""
+        if failed.refusal is None:
+            return []
+        refused_s = self._journal.refused(now.s)
+        explanation = f"the session store refuses to be written ({failed.reason}); see its policy and table"
+        if failed.refusal is Refusal.RECORD and self.phase is Phase.LIVE:
+            self._journal.give_up()
+            return self._conclude(Ending(Outcome.FAILED, "log_refused", explanation))
+        if refused_s < REFUSED_S:
+            return []
+        event = self._publication.events.unlogged_failure("log_refused", explanation, now.epoch_ms)
+        return [
+            *self._hearing.feed.disconnect(),
+            Count(metrics.SESSIONS_FAILED),
+            Report("transcribe.session_unlogged", {"reason": failed.reason}, "warning"),
+            PublishToBus(event),
+            *self._over("delete", "log_refused"),
+        ]
+
     def _over(self, disposition: Disposition, reason: str) -> list[Command]:
         self.phase = Phase.OVER
         commands: list[Command] = [self._unlist] if disposition == "delete" else []
-        if self._handle is None:
-            free = self._receipt_handle if disposition != "leave" else None
-            return [*commands, FreeRequest(free), Finish()] if free else [*commands, Finish()]
-        if self._refuse is None:
-            closed = ClosedSession(handle=self._handle, disposition=disposition, reason=reason)
-            return [*commands, SendFrame(closed), Finish()]
-        refused = Refused(
-            handle=self._handle,
-            refusal=self._refuse.refusal,
-            explanation=self._refuse.explanation,
-            retry_after_s=self._refuse.retry_after_s,
-        )
-        return [*commands, SendFrame(refused), Finish()]
+        return [*commands, *self._far_end.part(disposition, reason), Finish()]
 
     # What follows from the state
 
@@ -361,21 +312,8 @@ class Session:
                 self._hearing.show_life()
 
     def _flow_control(self, now: Instant) -> list[Command]:
-        if self._handle is None:
-            return []
-        commands: list[Command] = []
-        feed = self._hearing.feed
-        position = feed.take_rewind()
-        if position is not None:
-            commands.append(SendFrame(Rewind(handle=self._handle, position_samples=position)))
-            self._credit_told = None
-        if max(self._journal.waiting, self._publication.waiting) > MAX_WAITING_RECORDS:
-            return commands
-        until = feed.credit_until
-        if self._credit_told is None or until - self._credit_told >= CREDIT_STEP_SAMPLES:
-            self._credit_told, self._silent_from = until, now.s
-            commands.append(SendFrame(Credit(handle=self._handle, until_samples=until)))
-        return commands
+        enough = max(self._journal.waiting, self._publication.waiting) > MAX_WAITING_RECORDS
+        return self._far_end.steer(self._hearing.feed, now.s, enough=enough)
 
     def _finish_if_done(self) -> list[Command]:
         if not self._journal.idle:

@@ -25,7 +25,7 @@ from contracts.session import (
     record_key,
 )
 from services.transcribe.errors import StoreUnavailable, UnreadableRecord
-from services.transcribe.inputs import Appended, AppendFailed, Found
+from services.transcribe.inputs import Appended, AppendFailed, Found, Refusal
 from telemetry.log import logger
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ MAX_LISTED = 1_000
 MAX_TAIL = 2_000
 """Records of a tail: more than an hour's that could not be announced."""
 _TAKEN = "ConditionalCheckFailedException"
+_REFUSALS = {
+    "ValidationException": Refusal.RECORD,
+    "AccessDeniedException": Refusal.ALL,
+    "ResourceNotFoundException": Refusal.ALL,
+}
 _DAY_S = 86_400
 
 
@@ -122,7 +127,7 @@ class DynamoSessionStore:
             )
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            return await self._found(key) if code == _TAKEN else AppendFailed(code)
+            return await self._found(key) if code == _TAKEN else AppendFailed(code, _REFUSALS.get(code))
         except BotoCoreError as error:
             return AppendFailed(type(error).__name__)
         return Appended((monotonic() - began) * 1000)

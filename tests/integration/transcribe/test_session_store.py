@@ -11,7 +11,7 @@ from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
 from services.transcribe.adapters.session_store import PAGE, DynamoSessionStore
 from services.transcribe.errors import StoreUnavailable, UnreadableRecord
-from services.transcribe.inputs import Appended, AppendFailed, Found
+from services.transcribe.inputs import Appended, AppendFailed, Found, Refusal
 from tests.integration.transcribe.outcome import log_of, put_header
 
 SESSION = SessionId("s")
@@ -47,6 +47,20 @@ async def test_a_free_number_is_taken_once(store: DynamoSessionStore) -> None:
     assert isinstance(await store.append(record(1)), Appended)
     assert await store.append(record(1)) == Found(record(1))
     assert await store.append(record(1, writer="other#m1")) == Found(record(1))
+
+
+async def test_a_record_that_no_item_can_hold_is_refused_for_good(store: DynamoSessionStore) -> None:
+    huge = record(1, writer="w" * 401 * 1024)
+    failed = await store.append(huge)
+    assert isinstance(failed, AppendFailed)
+    assert failed.refusal is Refusal.RECORD
+
+
+async def test_a_table_that_is_gone_refuses_every_record(stack: Resources) -> None:
+    async with get_session().create_client("dynamodb") as client:
+        failed = await DynamoSessionStore(client, f"{stack.table_name}-gone", 30).append(record(1))
+    assert isinstance(failed, AppendFailed)
+    assert failed.refusal is Refusal.ALL
 
 
 async def test_records_expire_with_the_retention(
@@ -101,7 +115,7 @@ async def test_what_cannot_be_read_says_so(
 async def test_a_store_that_is_away_is_a_value_to_appends_and_an_error_to_reads(stack: Resources) -> None:
     async with get_session().create_client("dynamodb") as client:
         store = DynamoSessionStore(client, f"{stack.table_name}-absent", retention_days=1)
-        assert await store.append(record(1)) == AppendFailed("ResourceNotFoundException")
+        assert await store.append(record(1)) == AppendFailed("ResourceNotFoundException", Refusal.ALL)
         with pytest.raises(StoreUnavailable):
             await store.header(SESSION)
         with pytest.raises(StoreUnavailable):

@@ -41,6 +41,7 @@ from services.transcribe.commands import (
     Unlist,
 )
 from services.transcribe.deepgram_session import CLOSE_STREAM, FINALIZE
+from services.transcribe.far_end import SILENT_LINK_S
 from services.transcribe.inputs import (
     Appended,
     AppendFailed,
@@ -57,8 +58,9 @@ from services.transcribe.inputs import (
     IntentsRead,
     QueueAnswered,
 )
+from services.transcribe.inputs import Refusal as Refusal_
 from services.transcribe.instants import Instant
-from services.transcribe.session import ALIVE_S, GRACE_S, SILENT_LINK_S, Phase, Session
+from services.transcribe.session import ALIVE_S, GRACE_S, REFUSED_S, Phase, Session
 from services.transcribe.session_log import Refuse
 from tests.unit.transcribe.records import MS, ended, final, header, opened, progress
 from tests.unit.transcribe.results import results
@@ -357,6 +359,49 @@ def test_a_session_that_is_put_back_stays_on_the_list_of_open_ones() -> None:
     driven.serve()
     assert driven.session.phase is Phase.OVER
     assert of(driven.ever, Unlist) == []
+
+
+def test_a_record_that_the_store_can_never_take_ends_the_session_in_the_log() -> None:
+    driven = Driven().streaming()
+    driven.give(DeepgramMessage(1, results(0, 0.0, 0.1, ("hi", 0.0, 0.1))))
+    driven.commands.clear()
+    driven.give(AppendFailed("ValidationException", Refusal_.RECORD))
+    driven.serve()
+    end = next(record for record in driven.log if isinstance(record, Ended))
+    assert (end.outcome, end.reason) == (Outcome.FAILED, "log_refused")
+    assert "ValidationException" in end.explanation
+    assert [record.type for record in driven.log[-2:]] == ["ended", "announced"]
+    assert [event.detail_type for event in published(driven)][-1] == "Session Failed"
+
+
+def test_a_store_that_refuses_every_record_is_waited_for_and_then_the_session_fails_without_it() -> None:
+    driven = Driven().streaming()
+    driven.give(DeepgramMessage(1, results(0, 0.0, 0.1, ("hi", 0.0, 0.1))))
+    for _ in range(int(REFUSED_S) // 5):
+        driven.give(AppendFailed("AccessDeniedException", Refusal_.ALL))
+        assert driven.session.phase is Phase.LIVE
+        assert of(driven.wait(5.0), Append), "it is tried again"
+    commands = driven.give(AppendFailed("AccessDeniedException", Refusal_.ALL))
+    [put] = of(commands, PublishToBus)
+    assert (put.event.detail_type, put.event.event_id) == ("Session Failed", "s.failed")
+    [closed] = frames(commands)
+    assert closed == ClosedSession(handle=7, disposition="delete", reason="log_refused")
+    assert of(commands, Disconnect)
+    assert commands[-1] == Finish()
+
+
+def test_a_store_that_takes_records_again_in_time_costs_nothing() -> None:
+    driven = Driven().streaming()
+    for second in range(2):
+        said = results(0, float(second), second + 0.1, ("hi", float(second), second + 0.1))
+        driven.give(DeepgramMessage(1, said))
+        driven.commands.clear()
+        driven.give(AppendFailed("AccessDeniedException", Refusal_.ALL))
+        driven.wait(REFUSED_S - 1)
+        driven.serve()
+        driven.give(audio(0))
+    assert driven.session.phase is Phase.LIVE
+    assert [record.type for record in driven.log].count("final") == 2
 
 
 def intents(**asked: object) -> IntentsRead:
