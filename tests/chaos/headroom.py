@@ -58,8 +58,9 @@ class Headroom:
         costly = ", ".join(f"{name} {used:.0f}" for name, used in by_cost)
         overloaded = "OVERLOADED: " if self.overloaded else ""
         return (
-            f"{overloaded}{self.busy:.0%} of {os.cpu_count()} cores busy for {self.seconds:.0f} s, {self.own:.0%}"
-            f" by this run, loop at worst {self.worst_lateness_ms:.0f} ms late; CPU seconds: {costly}"
+            f"{overloaded}{self.busy:.0%} of {os.cpu_count()} cores busy for {self.seconds:.0f} s,"
+            f" {self.own:.0%} by this run, loop at worst {self.worst_lateness_ms:.0f} ms late;"
+            f" CPU seconds: {costly}"
         )
 
     @asynccontextmanager
