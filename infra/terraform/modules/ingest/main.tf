@@ -6,9 +6,9 @@ locals {
     environment = {
       SESSION_REQUESTS_QUEUE_URL = var.queues["session-requests"].url
       TRANSCRIBE_ENDPOINTS       = var.transcribe_endpoint
+      LINK_SECRET_ID             = var.link_secret_arn # read again and again, so that a rotation needs no restart
       MAX_SESSIONS               = tostring(var.max_sessions)
     }
-    secrets = { LINK_SECRET = var.link_secret_arn }
 
     statements = concat(
       [
@@ -16,6 +16,11 @@ locals {
           sid       = "Requests"
           actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"]
           resources = [var.queues["session-requests"].arn]
+        },
+        {
+          sid       = "LinkSecret"
+          actions   = ["secretsmanager:GetSecretValue"]
+          resources = [var.link_secret_arn]
         },
         {
           sid       = "Audio"

@@ -11,16 +11,14 @@ locals {
       TRANSCRIPTS_QUEUE_URL      = var.queues["transcripts"].url
       SESSION_REQUESTS_QUEUE_URL = var.queues["session-requests"].url
       SESSION_REQUESTS_DLQ_URL   = var.queues["session-requests-dlq"].url
+      LINK_SECRET_ID             = var.link_secret_arn # read again and again, so that a rotation needs no restart
       EVENT_BUS_NAME             = var.bus.name
       DEEPGRAM_API               = var.deepgram_api
       LINK_PORT                  = tostring(var.link_port)
       MAX_SESSIONS               = tostring(var.max_sessions)
       RETENTION_DAYS             = tostring(var.retention_days)
     }
-    secrets = {
-      LINK_SECRET      = var.link_secret_arn
-      DEEPGRAM_API_KEY = var.deepgram_api_key_arn
-    }
+    secrets = { DEEPGRAM_API_KEY = var.deepgram_api_key_arn }
 
     statements = [
       {
@@ -42,6 +40,11 @@ locals {
         sid       = "DeadRequests"
         actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
         resources = [var.queues["session-requests-dlq"].arn]
+      },
+      {
+        sid       = "LinkSecret"
+        actions   = ["secretsmanager:GetSecretValue"]
+        resources = [var.link_secret_arn]
       },
       {
         sid       = "Events"
