@@ -34,8 +34,8 @@ class Limits:
     """Between two looks for one."""
     answer_s: float = 10
     """For `opened` or `refused`."""
-    closed_s: float = 180
-    """For `closed` after the end: the transcript's tail may need a replay."""
+    closed_s: float = 660
+    """For `closed` after the end: transcribe tries for ten minutes to have the transcript's tail heard."""
     release_s: float = 5
     """For `closed` after a release; the process has little time left."""
     busy_s: int = 3

@@ -33,8 +33,12 @@ class Outbox:
         self._credit = max(self._credit, until)
 
     def clear(self) -> None:
-        """What waits will be made anew, from another position on; the credit stays."""
+        """What waits will be made anew, from another position on.
+
+        Credit was given for the way to the old one: the peer says anew how far it may go.
+        """
         self._waiting.clear()
+        self._credit = _NEVER
         self._pace_from = None
 
     def take(self, now: float) -> list[Command]:

@@ -141,6 +141,7 @@ async def test_a_rewind_sends_it_again(around: Surroundings, kvs: RunningKvs) ->
         [heard] = around.peer.sessions
         before = len(heard.pcm)
         await around.peer.send(Rewind(handle=heard.opened.handle, position_samples=8007))
+        await around.peer.send(Credit(handle=heard.opened.handle, until_samples=1 << 40))
         await around.ended()
     assert heard.pcm[before:] == stereo(sent)[4 * 8007 :]
 

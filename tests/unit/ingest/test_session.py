@@ -102,6 +102,8 @@ def test_a_rewind_sends_the_same_samples_again() -> None:
     assert opens(commands) == [T0_MS + 700 + 1 - 1000]
     played.does(played.session.media_opened)
     played.plays(fragment(found[:34]), fragment(found[34:68]), fragment(found[68:]))
+    assert not [c for c in played.commands[before:] if isinstance(c, SendAudio)], "credit is given anew"
+    played.hears(kind=Credit, until_samples=1 << 40)
     again = [c for c in played.commands[before:] if isinstance(c, SendAudio)]
     assert again[0].position == position
     assert b"".join(c.pcm for c in again) == stereo(found)[4 * position : samples_of_ms(3200) * 4]
@@ -113,6 +115,7 @@ def test_a_rewind_after_the_end_ends_again_at_the_same_place() -> None:
     played.plays(fragment(found))
     played.passes(61)
     played.hears(kind=Rewind, position_samples=8000)
+    played.hears(kind=Credit, until_samples=1 << 40)
     assert played.session.phase is Phase.READING
     played.does(played.session.media_opened)
     played.plays(fragment(found))
