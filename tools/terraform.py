@@ -34,15 +34,24 @@ def checks(made: Workspace) -> Iterator[tuple[str, str]]:
             "left out: AWS's own provider plans with credentials only (the tests above need none)",
         )
     else:
+        yield "plan registry", _plan(terraform(made.folder / "registry", "plan", "-var=region=eu-west-2"))
         for plan in PLANS:
             chosen = (f"-var-file=tests/{plan}.tfvars", zip_variable)
             yield f"plan aws, {plan}", _plan(terraform(made.folder / "aws", "plan", *chosen))
-        for number, text in enumerate(examples((ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")), 1):
-            (made.folder / "aws" / "guide.tfvars").write_text(text, encoding="utf-8")
-            # What the guide leaves out, or has said before.
-            chosen = ("-var-file=tests/minimal.tfvars", "-var-file=guide.tfvars", zip_variable)
-            yield f"plan aws, deploy guide {number}", _plan(terraform(made.folder / "aws", "plan", *chosen))
+        yield from _guide(made, zip_variable)
     yield "policies", _policies(made)
+
+
+def _guide(made: Workspace, zip_variable: str) -> Iterator[tuple[str, str]]:
+    """Plans what the deploy guide shows: its first settings alone, and each further one on top of them."""
+    secrets = {"TF_VAR_deepgram_api_key": "not-a-key-of-anybody", "TF_VAR_link_secret": "0123456789" * 4}
+    files: list[str] = []
+    for number, text in enumerate(examples((ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")), 1):
+        name = f"guide-{number}.tfvars"
+        (made.folder / "aws" / name).write_text(text, encoding="utf-8")
+        files = [*files[:1], f"-var-file={name}"]
+        planned = terraform(made.folder / "aws", "plan", *files, zip_variable, environment=secrets)
+        yield f"plan aws, deploy guide {number}", _plan(planned)
 
 
 def examples(guide: str) -> list[str]:

@@ -26,6 +26,43 @@ def test_every_terraform_command_is_for_a_root_that_there_is(guide: Path) -> Non
     assert all((ROOT / root / "versions.tf").exists() for root in roots)
 
 
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_every_terraform_variable_on_a_command_line_is_one_of_its_root(guide: Path) -> None:
+    text = guide.read_text()
+    for root, name in re.findall(r"-chdir=(\S+) \w+ -var (\w+)=", text):
+        assert f'variable "{name}"' in (ROOT / root / "variables.tf").read_text()
+    assert set(re.findall(r"TF_VAR_(\w+)=", text)) <= VARIABLES
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_every_output_that_is_named_is_put_out(guide: Path) -> None:
+    outputs = (ROOT / "infra" / "terraform" / "aws" / "outputs.tf").read_text()
+    named = re.findall(r"[Oo]utput `?(\w+_arn)", guide.read_text())
+    assert all(f'output "{name}"' in outputs for name in named), named
+
+
+def test_every_variable_of_a_make_command_is_read_by_its_tool() -> None:
+    read = "".join(path.read_text() for path in (ROOT / "Makefile", *(ROOT / "tools").glob("*.py")))
+    named = {
+        name
+        for guide in GUIDES
+        for command in re.findall(r"^make .*$", guide.read_text(), re.MULTILINE)
+        for name in re.findall(r"\b([A-Z_]{3,})=", command)
+    }
+    assert {"ARCHITECTURE", "PLATFORM", "IMAGE_TAG", "AWS_REGION", "AWS_ACCOUNT_ID", "TERRAFORM"} <= named
+    assert all(re.search(rf"\b{name}\b", read) for name in named)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_every_file_that_is_named_is_there(guide: Path) -> None:
+    text = guide.read_text()
+    named = re.findall(r"\]\((\.\./[^)#]+|[\w.]+\.md)", text)
+    assert named
+    assert all((guide.parent / name).exists() for name in named), named
+    for name in re.findall(r"\b((?:tests|tools|infra)/[\w./-]+)", text):
+        assert (ROOT / name.rstrip(".")).exists() or name.endswith("terraform.tfvars"), name  # the operator's
+
+
 def test_every_setting_of_the_old_template_has_its_variable() -> None:
     table = GUIDES[0].read_text().partition("CloudFormation parameter")[2].partition("\n\n")[0]
     named = {name.partition(".")[0].partition(" ")[0] for name in re.findall(r"`([a-z][\w.]+)[^`]*`", table)}
