@@ -23,6 +23,7 @@ class Received:
     received_at_ms: int
     """Epoch ms, when its body was complete."""
     method: str
+    """`TEXT`: a message over a websocket; the headers are those of its handshake."""
     path: str
     """With its query."""
     headers: dict[str, str] = field(repr=False)

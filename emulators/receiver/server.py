@@ -1,12 +1,14 @@
-"""The HTTP server."""
+"""The HTTP server: requests, and text messages over websockets."""
 
 import asyncio
 import dataclasses
+import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -14,6 +16,25 @@ from emulators.receiver.faults import Fault, Faults, TooManyFaults
 from emulators.receiver.recorder import MAX_BODY_BYTES, MAX_REQUESTS, Received, Recorder, Signature
 
 MAX_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files."""
+
+    certificate: Path
+    key: Path
+    client_authority: Path | None = None
+    """Whoever has no certificate of it gets no handshake (mTLS); None: nobody is asked."""
+
+    def context(self) -> ssl.SSLContext:
+        """For a server."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        if self.client_authority:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.client_authority)
+        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,8 @@ class ReceiverOptions:
     """0: any free port."""
     secrets: Sequence[str] = ()
     """Standard Webhooks secrets, `whsec_…`; a request must be signed with one of them."""
+    tls: Tls | None = None
+    """None: no TLS."""
 
 
 class Receiver:
@@ -32,7 +55,7 @@ class Receiver:
 
     def __init__(self, options: ReceiverOptions, port: int, recorder: Recorder, faults: Faults) -> None:
         self.port = port
-        self.url = f"http://{options.host}:{port}"
+        self.url = f"{'https' if options.tls else 'http'}://{options.host}:{port}"
         self.recorder = recorder
         self.faults = faults
 
@@ -52,16 +75,21 @@ async def serve(options: ReceiverOptions) -> AsyncGenerator[Receiver]:
             web.delete("/_emulator/faults", admin.clear),
             web.post("/{path:.*}", callbacks.receive),
             web.put("/{path:.*}", callbacks.receive),
+            web.get("/{path:.*}", callbacks.converse),
         ]
     )
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+    tls = options.tls.context() if options.tls else None
     await runner.setup()
     try:
-        site = web.TCPSite(runner, options.host, options.port)
+        site = web.TCPSite(runner, options.host, options.port, ssl_context=tls)
         await site.start()
         port = int(runner.addresses[0][1])
         yield Receiver(options, port, recorder, faults)
     finally:
+        for connection in runner.server.connections if runner.server and tls else ():
+            if connection.transport:
+                connection.transport.abort()  # TLS would wait for the peer's end of it
         await runner.cleanup()
 
 
@@ -94,6 +122,44 @@ class _Callbacks:
             await asyncio.sleep(fault.delay_s)
             await _fail(request, fault)
         return web.Response(status=status or 200, headers=_headers(fault))
+
+    async def converse(self, request: web.Request) -> web.StreamResponse:
+        """A websocket: text messages are recorded, pings answered.
+
+        A fault that answers refuses the handshake. With `drop` the connection is cut at the first ping, with
+        `hang` no ping of it is answered.
+        """
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        fault = self._faults.take(request.path)
+        if fault and fault.kind == "answer":
+            return web.Response(status=fault.status, headers=_headers(fault))
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        async for frame in socket:
+            if frame.type is WSMsgType.TEXT:
+                self._record_text(request, headers, str(frame.data), None if fault else 200)
+            elif frame.type is WSMsgType.PING and fault is None:
+                await socket.pong(frame.data)
+            elif fault and fault.kind == "drop" and request.transport:
+                request.transport.abort()
+        return socket
+
+    def _record_text(
+        self, request: web.Request, headers: dict[str, str], text: str, status: int | None
+    ) -> None:
+        self._recorder.record(
+            lambda number, at_ms: Received(
+                number=number,
+                received_at_ms=at_ms,
+                method="TEXT",
+                path=request.path_qs,
+                headers=headers,
+                body=text,
+                signature="unchecked",
+                status=status,
+                peer_port=_peer_port(request),
+            )
+        )
 
     def _verify(self, body: bytes, headers: dict[str, str]) -> Signature:
         if not self._verifiers:
