@@ -42,7 +42,7 @@ class CallReport:
     verdict: Verdict
     redelivered: int
     """Requests that carried an id which had come before: allowed, and counted apart."""
-    backwards: int
+    backwards: tuple[str, ...]
     """Requests, redeliveries left out, whose sequence was below one before."""
     outcome: str
     turns: tuple[Turn, ...] = ()
@@ -61,8 +61,8 @@ class CallReport:
                 yield f"{kind}: {case.text} (channel {case.channel}): {case.what}; {self._cause(case.text)}"
             if len(cases) > MAX_LINES:
                 yield f"{kind}: {len(cases) - MAX_LINES} more words"
-        if self.backwards:
-            yield f"{self.backwards} requests out of order"
+        for one in self.backwards[:MAX_LINES]:
+            yield f"out of order: {one}"
         if self.outcome != "Session Ended":
             yield self.outcome
 
@@ -102,7 +102,7 @@ class RunReport:
             found["calls"] += 1
             found["words"] += call.words
             found["redelivered"] += call.redelivered
-            found["out_of_order"] += call.backwards
+            found["out_of_order"] += len(call.backwards)
             found["not_ended"] += call.outcome != "Session Ended"
         return dict(found)
 
@@ -116,7 +116,6 @@ def report(
 ) -> CallReport:
     """The verdict on one call."""
     first = list(_first_of_each_id(requests))
-    sequences = [int(request.headers["x-sequence"]) for request in first]
     return CallReport(
         contact_id=contact_id,
         session_id=next((str(e["detail"]["session_id"]) for e in events), "unknown"),
@@ -128,11 +127,27 @@ def report(
             tolerance_samples=BLOCK_SAMPLES,
         ),
         redelivered=len(requests) - len(first),
-        backwards=sum(after < before for before, after in pairwise(sequences)),
+        backwards=tuple(
+            f"{_told(after)} came after {_told(before)}"
+            for before, after in pairwise(first)
+            if _sequence(after) < _sequence(before)
+        ),
         outcome=_outcome(events),
         turns=tuple(_turns(events)),
         said_at_s={word.text: word.start_sample / SAMPLE_RATE for word in script.words},
     )
+
+
+def _sequence(request: Received) -> int:
+    return int(request.headers["x-sequence"])
+
+
+def _told(request: Received) -> str:
+    """Enough of a request to find it in a log."""
+    message = json.loads(request.body)
+    final = "final " if message.get("is_final") else ""
+    at_s = request.received_at_ms / 1_000
+    return f"{final}{message['type']} {request.headers['webhook-id']} (port {request.peer_port}, {at_s:.3f})"
 
 
 def _outcome(events: Sequence[Mapping[str, Any]]) -> str:

@@ -72,7 +72,11 @@ def test_a_word_under_two_ids_is_doubled() -> None:
 
 def test_a_sequence_that_goes_back_is_out_of_order() -> None:
     first, second, *rest = all_words()
-    assert report(SCRIPT, "c", [second, first, *rest], ENDED).backwards == 1
+    made = report(SCRIPT, "c", [second, first, *rest], ENDED)
+    [told] = made.backwards
+    assert told.startswith("final Results s-1 ")
+    assert "came after final Results s-2 " in told
+    assert RunReport([made]).counts()["out_of_order"] == 1
 
 
 def test_a_session_without_its_end_is_named() -> None:
