@@ -24,7 +24,7 @@ from services.ingest.errors import LinkFailed
 from services.ingest.ports import LinkUser
 from telemetry.log import logger
 
-TICK_S: Final = 0.004
+TICK_S: Final = 0.002
 """Audio of all sessions that comes within it goes as one frame."""
 FULL_FOR_S: Final = 1.0
 """A full peer is asked again after this, unless it says when."""
