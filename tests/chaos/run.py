@@ -136,7 +136,7 @@ async def disturbed_run(
                 gathered=gathered,
                 is_over=lambda gathered, contact: _is_over(gathered, contact, said[contact]),
             )
-        except TimeoutError:
+        except* TimeoutError:
             tell(f"not every session was over {LAST_WORDS_S} s after the last call")
     pairs = zip(scripts, (call.contact_id for call in calls), strict=True)
     events = [event for of_contact in gathered.events.values() for event in of_contact]
