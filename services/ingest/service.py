@@ -9,6 +9,7 @@ from typing import Final
 
 from contracts.metrics import SESSIONS_LIVE
 from services.ingest.adapters.dial import tls_offers
+from services.ingest.adapters.heap import give_back
 from services.ingest.adapters.kinesis_video import KinesisVideo
 from services.ingest.adapters.link_secrets import LinkSecrets, link_secrets
 from services.ingest.adapters.links import TranscribeLinks
@@ -33,6 +34,8 @@ LEASES_EVERY_S: Final = 1.0
 ROOM_EVERY_S: Final = 0.2
 """A full process, or one without a link, looks for room this often."""
 QUEUE_RETRY_S: Final = 2.0
+TIDY_EVERY: Final = 50
+"""After so many new sessions the memory that their beginning took is given back (some milliseconds)."""
 
 
 async def run(settings: Settings) -> None:
@@ -81,6 +84,8 @@ class Ingest:
         self._live: dict[str, LiveSession] = {}
         """By message id."""
         self._emptied = asyncio.Event()
+        self._begun = 0
+        """Sessions since memory was given back."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set and the last session is over."""
@@ -157,6 +162,7 @@ class Ingest:
             hand_over_s=self._limits.hand_over_s,
         )
         self._live[request.message_id] = live
+        self._begun += 1
         return live
 
     async def _serve(self, live: LiveSession) -> None:
@@ -213,6 +219,9 @@ class Ingest:
             await asyncio.sleep(self._settings.metrics_every_s)
             self._metrics.gauge(SESSIONS_LIVE, len(self._live))
             self._metrics.flush(_now_ms())
+            if self._begun >= TIDY_EVERY:
+                self._begun = 0
+                give_back()
 
     def _release_all(self) -> None:
         for live in list(self._live.values()):
