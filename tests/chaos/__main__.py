@@ -31,8 +31,12 @@ def main() -> int:
     chosen = _arguments()
     chosen.report.parent.mkdir(parents=True, exist_ok=True)
     rounds: list[Round] = []
+    end_at = time.monotonic() + chosen.minutes * 60
     try:
         for number in range(chosen.rounds):
+            if time.monotonic() + max((each.seconds for each in rounds), default=0.0) > end_at:
+                print(f"{chosen.minutes:.0f} minutes are over: {len(rounds)} of {chosen.rounds} rounds")
+                break
             rounds.append(_round(chosen, chosen.seed + number))
             _write(chosen, rounds)
     except KeyboardInterrupt:
@@ -50,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=30, help="default %(default)s")
     add("--seconds", type=float, default=30, help="of a call, a few are longer (default %(default)s)")
     add("--every", type=float, default=6, help="seconds between disturbances (default %(default)s)")
+    add("--minutes", type=float, default=64, help="no round begins that may end later (default %(default)s)")
     add("--seed", type=int, default=int(time.time()), help="of the first round; the next has the next")
     add("--stagger", type=float, default=0.2, help="seconds between two calls (default %(default)s)")
     add("--interim-ms", type=int, default=1_000, help="audio between interim results; 0: none")
