@@ -13,9 +13,8 @@ server that offers a certificate in place of the key is refused.
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter
 
@@ -261,8 +260,7 @@ class MalformedFrame(ValueError):
     """The peer broke the frame format; the link must be closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class AudioChunk:
+class AudioChunk(NamedTuple):
     """Audio of one session; `pcm`: interleaved s16le, 8 kHz, 2 channels, a whole number of samples."""
 
     handle: int

@@ -111,11 +111,12 @@ class AudioFeed:
     def audio(self, chunk: AudioChunk) -> None:
         """Takes audio from the link; what does not follow is ignored, and asked for."""
         piece = Piece(chunk.position_samples, chunk.pcm)
-        if piece.end <= self._backlog.end:
+        end = piece.end
+        if end <= self._backlog.end:
             return
         if piece.position > self._backlog.end:
             self._ask_again(self._backlog.end)
-        elif piece.end - self._cursor > MAX_UNSENT_SAMPLES:
+        elif end - self._cursor > MAX_UNSENT_SAMPLES:
             self._overrun, self._rewinding = True, False
         else:
             self._overrun = self._rewinding = self._stream_quiet = False
@@ -257,13 +258,14 @@ class AudioFeed:
             if piece is None:
                 self._cursor = self._backlog.end
                 break
+            samples = piece.samples
             self.remapped |= self.times.mark(self._sent, piece.position)
-            self._sent += piece.samples
-            self._cursor = piece.end
-            self._sent_until = max(self._sent_until, piece.end)
+            self._sent += samples
+            self._cursor = piece.position + samples
+            self._sent_until = max(self._sent_until, self._cursor)
             self._chunk_at = now
-            self._pacing.spend(piece.samples, now)
-            self.deepgram.sent(piece.samples, now)
+            self._pacing.spend(samples, now)
+            self.deepgram.sent(samples, now)
             pcm = hushed(piece.pcm, piece.position, self.silences)
             commands.append(SendAudio(self.deepgram.connection, pcm))
         if self._all_here:

@@ -5,13 +5,13 @@ Pure and bounded by its owner through `trim`. Positions are samples per channel 
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 from contracts.audio import CHANNELS, STEREO_SAMPLE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Audio without a hole; `pcm`: interleaved s16le, 8 kHz, 2 channels."""
 
     position: int
@@ -55,12 +55,12 @@ class Backlog:
         """
         if piece.position > self._end:
             raise ValueError(f"audio at {piece.position} does not follow {self._end}")
-        known = self._end - piece.position
-        if known >= piece.samples:
+        end = piece.end
+        if end <= self._end:
             return
-        fresh = Piece(self._end, piece.pcm[known * STEREO_SAMPLE_BYTES :]) if known else piece
-        self._end = fresh.end
-        self._pieces.append(fresh)
+        known = self._end - piece.position
+        self._pieces.append(Piece(self._end, piece.pcm[known * STEREO_SAMPLE_BYTES :]) if known else piece)
+        self._end = end
         self._ends.append(self._end)
 
     def skip(self, position: int) -> None:
@@ -69,10 +69,12 @@ class Backlog:
 
     def trim(self, position: int) -> None:
         """Forgets what lies before `position`; whole pieces only, so some of it may stay readable."""
-        gone = bisect_right(self._ends, position)
-        del self._pieces[:gone], self._ends[:gone]
+        if self._ends and position >= self._ends[0]:
+            gone = bisect_right(self._ends, position)
+            del self._pieces[:gone], self._ends[:gone]
         first_kept = self._pieces[0].position if self._pieces else self._end
-        self._start = max(self._start, min(position, first_kept))
+        if first_kept > self._start < position:
+            self._start = min(position, first_kept)
 
     def reset(self, position: int) -> None:
         """Forgets all; audio from `position` on is to come."""
@@ -85,10 +87,14 @@ class Backlog:
 
         On a channel that is covered beyond `position` the samples before are zero: they were heard already.
         """
+        begin = bisect_right(self._ends, position)
+        last = self._pieces[begin] if begin == len(self._pieces) - 1 else None
+        if last is not None and last.position >= position and last.samples <= limit:  # as most often
+            pcm = silenced(last.pcm, last.position, covered)
+            return last if pcm is last.pcm else Piece(last.position, pcm)
         parts: list[bytes] = []
         first = end = 0
-        for at in range(bisect_right(self._ends, position), len(self._pieces)):
-            piece = self._pieces[at]
+        for piece in islice(self._pieces, begin, None):
             if not parts:
                 first = end = max(position, piece.position)
             elif piece.position != end:
@@ -105,6 +111,8 @@ class Backlog:
 
 def silenced(pcm: bytes, position: int, covered: Sequence[int]) -> bytes:
     """`pcm` (interleaved stereo s16le from `position` on) with each channel zero before its `covered`."""
+    if position >= max(covered):
+        return pcm
     length = len(pcm) // STEREO_SAMPLE_BYTES
     counts = [max(0, min(covered[channel] - position, length)) for channel in range(CHANNELS)]
     if not any(counts):

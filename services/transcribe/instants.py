@@ -26,4 +26,8 @@ def full_jitter(attempt: int, *, base_s: float, cap_s: float, jitter: float) -> 
 
 def earliest(*deadlines: float | None) -> float | None:
     """The first of several deadlines, of which any may be absent."""
-    return min((deadline for deadline in deadlines if deadline is not None), default=None)
+    first: float | None = None
+    for deadline in deadlines:
+        if deadline is not None and (first is None or deadline < first):
+            first = deadline
+    return first

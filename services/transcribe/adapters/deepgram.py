@@ -2,14 +2,16 @@
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from typing import override
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
 
 from services.transcribe.inputs import (
     DeepgramClosed,
@@ -21,18 +23,69 @@ from services.transcribe.inputs import (
 
 OPEN_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 5.0
-"""A peer that does not read blocks a send for ever otherwise."""
-WATCH_S = 1.0
+"""A peer that does not read would be sent to for ever otherwise."""
 PING_S = 10.0
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_REASON = 300
 ABNORMAL = 1006
+_MESSAGE = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+
+
+class _Direct(ClientConnection):
+    """Tells each message as it comes, and sends without a task in between: a call has a dozen a second.
+
+    A message in several frames, and all that follows it, takes the library's way, by `recv`.
+    """
+
+    tell: Callable[[str], None] | None = None
+    _timer: asyncio.TimerHandle | None = None
+
+    def send_now(self, frame: str | bytes) -> None:
+        """Writes a frame, if the connection is open; pacing and the send time-out bound what waits."""
+        if self.state is not State.OPEN:
+            return
+        if isinstance(frame, bytes):
+            self.protocol.send_binary(frame)
+        else:
+            self.protocol.send_text(frame.encode())
+        self.send_data()
+
+    @override
+    def process_event(self, event: Event) -> None:
+        if self.tell is not None and isinstance(event, Frame) and event.opcode in _MESSAGE:
+            if event.opcode is Opcode.TEXT and event.fin:
+                with suppress(UnicodeDecodeError):  # the library closes for it
+                    self.tell(bytes(event.data).decode())
+                    return
+            self.tell = None
+        super().process_event(event)
+
+    @override
+    def pause_writing(self) -> None:
+        """The peer does not read; it has `SEND_TIMEOUT_S` to go on."""
+        super().pause_writing()
+        self._timer = self.loop.call_later(SEND_TIMEOUT_S, self.transport.abort)  # the reader sees 1006
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_timer()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class DeepgramConnection:
     """Connection `number` of a session to `url`; `happened` is told what it does.
 
-    `run` is its life; `send` may be called once it is open; `cut` ends it without a close handshake's wait.
+    `run` is its life; `send` may be called once it is open.
     """
 
     def __init__(self, number: int, url: str, key: str, happened: Callable[[DeepgramInput], None]) -> None:
@@ -40,14 +93,12 @@ class DeepgramConnection:
         self._url = url
         self._key = key
         self._happened = happened
-        self._outbox: deque[str | bytes] = deque()
-        self._wake = asyncio.Event()
-        self._sending_since: float | None = None
+        self._connection: _Direct | None = None
 
     def send(self, frame: str | bytes) -> None:
-        """Queues a frame; pacing and the send time-out bound the queue."""
-        self._outbox.append(frame)
-        self._wake.set()
+        """Sends a frame; nothing happens once the connection is gone."""
+        if self._connection is not None:
+            self._connection.send_now(frame)
 
     async def run(self) -> None:
         """Connects, and serves until the connection is gone; cancel to cut it."""
@@ -63,6 +114,7 @@ class DeepgramConnection:
                 close_timeout=1.0,
                 max_size=MAX_MESSAGE_BYTES,
                 user_agent_header=None,
+                create_connection=_Direct,
             )
         except InvalidStatus as refused:
             self._happened(self._refusal(refused))
@@ -70,46 +122,28 @@ class DeepgramConnection:
         except (InvalidHandshake, InvalidURI, OSError, TimeoutError, ssl.SSLError) as error:
             self._happened(DeepgramRefused(self._number, None, type(error).__name__))
             return
+        assert isinstance(connection, _Direct)  # noqa: S101 -- as it was asked for
+        self._connection = connection
+        connection.tell = self._hear
         self._happened(DeepgramOpened(self._number))
         await self._serve(connection)
 
     async def _serve(self, connection: ClientConnection) -> None:
-        sender = asyncio.create_task(self._send_all(connection))
-        watch = asyncio.create_task(self._watch(connection))
         try:
             async for message in connection:
                 if isinstance(message, str):
-                    self._happened(DeepgramMessage(self._number, message))
+                    self._hear(message)
             code, reason = connection.close_code or ABNORMAL, connection.close_reason or ""
         except ConnectionClosed as closed:
             frame = closed.rcvd or closed.sent
             code, reason = (frame.code, frame.reason) if closed.rcvd and frame else (ABNORMAL, "broken")
         finally:
-            sender.cancel()
-            watch.cancel()
-            await asyncio.gather(sender, watch, return_exceptions=True)
+            self._connection = None
             connection.transport.abort()
         self._happened(DeepgramClosed(self._number, code, reason[:MAX_REASON]))
 
-    async def _send_all(self, connection: ClientConnection) -> None:
-        loop = asyncio.get_running_loop()
-        with suppress(ConnectionClosed):  # the reader says how
-            while True:
-                while self._outbox:
-                    self._sending_since = loop.time()
-                    await connection.send(self._outbox.popleft())
-                self._sending_since = None
-                self._wake.clear()
-                await self._wake.wait()
-
-    async def _watch(self, connection: ClientConnection) -> None:
-        """Cuts the connection when a send takes too long; one timer a second costs less than one a send."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(WATCH_S)
-            if self._sending_since is not None and loop.time() - self._sending_since >= SEND_TIMEOUT_S:
-                break
-        connection.transport.abort()  # the reader sees 1006
+    def _hear(self, message: str) -> None:
+        self._happened(DeepgramMessage(self._number, message))
 
     def _refusal(self, refused: InvalidStatus) -> DeepgramRefused:
         response = refused.response

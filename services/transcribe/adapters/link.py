@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from pydantic import BaseModel, ValidationError
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -86,8 +86,11 @@ class Link:
         try:
             while True:
                 while self._outbox:
-                    await self._connection.send(self._outbox[0])
-                    self._outbox.popleft()
+                    *together, last = self._outbox
+                    self._outbox.clear()
+                    for frame in together:
+                        broadcast((self._connection,), frame)  # without a pause; the last one waits for all
+                    await self._connection.send(last)
                 self._empty.set()
                 self._wake.clear()
                 await self._wake.wait()

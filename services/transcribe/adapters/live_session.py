@@ -84,7 +84,8 @@ class LiveSession:
         self._outside = outside
         self._url = listen_url(outside.deepgram_api, header.deepgram_parameters)
         self._inbox: deque[Input] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._turning = False
+        self._over: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._deepgram: tuple[int, DeepgramConnection, asyncio.Task[None]] | None = None
@@ -100,9 +101,10 @@ class LiveSession:
         return self._session.phase in (Phase.LIVE, Phase.CONCLUDING)
 
     def put(self, happened: Input) -> None:
-        """Something happened."""
+        """Something happened; it is dealt with at once, or after what is being dealt with."""
         self._inbox.append(happened)
-        self._wake()
+        if self._over is not None and not self._turning:
+            self._turn(self._over)
 
     def attach(self, link: Link, handle: int, receipt_handle: str) -> None:
         """Serves `link` from now on; whoever was served before is told to leave."""
@@ -120,33 +122,35 @@ class LiveSession:
         """Lives until the session is over for this process."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            over = self._over = asyncio.get_running_loop().create_future()
             try:
-                while not self._finished:
-                    await self._wait()
-                    self._turn(tasks)
+                self._turn(over)
+                await over
             finally:
                 self._cut()
                 if self._timer is not None:
                     self._timer.cancel()
 
-    def _turn(self, tasks: asyncio.TaskGroup) -> None:
-        """Takes what is in the inbox, or does what is due."""
-        if not self._inbox:
-            self._perform(self._session.tick(_now(), random()), tasks)  # noqa: S311 -- spreads retries
-        while self._inbox:
-            happened = self._inbox.popleft()
-            self._perform(self._session.receive(happened, _now(), random()), tasks)  # noqa: S311
-
-    async def _wait(self) -> None:
-        """Returns when there is input, or at the deadline."""
-        if self._inbox:
+    def _turn(self, over: asyncio.Future[None]) -> None:
+        """Takes what is in the inbox, or does what is due; whatever goes wrong ends `run`, not the caller."""
+        if over.done():
             return
-        self._set_timer(self._session.deadline)
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._turning = True
         try:
-            await self._waiter
+            if not self._inbox:
+                self._perform(self._session.tick(_now(), random()))  # noqa: S311 -- spreads retries
+            while self._inbox:
+                happened = self._inbox.popleft()
+                self._perform(self._session.receive(happened, _now(), random()))  # noqa: S311
+            self._set_timer(self._session.deadline)
+        except Exception as error:
+            if over.done():  # `run` was cancelled meanwhile
+                raise
+            over.set_exception(error)
         finally:
-            self._waiter = None
+            self._turning = False
+        if self._finished and not over.done():
+            over.set_result(None)
 
     def _set_timer(self, deadline: float | None) -> None:
         """Wakes the session at `deadline` or before: a timer that is set is left when it is early enough."""
@@ -160,13 +164,10 @@ class LiveSession:
 
     def _ring(self) -> None:
         self._timer = None
-        self._wake()
+        if self._over is not None:
+            self._turn(self._over)
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _perform(self, commands: Sequence[Command], tasks: asyncio.TaskGroup) -> None:
+    def _perform(self, commands: Sequence[Command]) -> None:
         for command in commands:
             match command:
                 case SendAudio() | SendText() | Connect() | Disconnect():
@@ -175,11 +176,11 @@ class LiveSession:
                     if self.link is not None:
                         self.link.send(command.frame)
                 case Append():
-                    tasks.create_task(self._append(command.record))
+                    self._tasks.create_task(self._append(command.record))
                 case PublishToQueue() | PublishToBus():
                     self._publish(command)
                 case FreeRequest() | Unlist():
-                    tasks.create_task(self._leave(command))
+                    self._tasks.create_task(self._leave(command))
                 case Count() | Observe() | Report():
                     self._tell(command)
                 case Finish():
