@@ -30,6 +30,8 @@ END_TOLERANCE_SAMPLES = SAMPLE_RATE_HZ // 4
 """Without Metadata, an answered flush is enough when both channels are final up to here before the end."""
 MAX_FLUSHES = 3
 """That were answered, and brought nothing new."""
+HELD_END_S = 120.0
+"""That much time is left for the call's end, whatever time audio had to be held."""
 END_LIMIT_S = 600.0
 """From the call's end until what is missing is given up."""
 
@@ -107,6 +109,19 @@ class AudioFeed:
     def deadline(self) -> float | None:
         """When `pump` has something to do without any input."""
         return earliest(self.deepgram.deadline, self._next_chunk_at, self._end_by)
+
+    @property
+    def held_deadline(self) -> float | None:
+        """The same for `hold`."""
+        return None if self.deepgram.state is State.WAITING else self.deepgram.deadline
+
+    def hold(self, now: float) -> list[Command]:
+        """In place of `pump` while no audio may go out: the connection is kept, and nothing is given up."""
+        self._next_chunk_at = None
+        if self._end_by is not None:
+            self._end_by = max(self._end_by, now + HELD_END_S)
+        text = self.deepgram.tick(now) if self.deepgram.state is State.OPEN else None
+        return [SendText(self.deepgram.connection, text)] if text is not None else []
 
     def audio(self, chunk: AudioChunk) -> None:
         """Takes audio from the link; what does not follow is ignored, and asked for."""

@@ -69,6 +69,7 @@ class Hearing:
         self.feed = AudioFeed(min(state.covered_samples), pace_realtime=header.pace_realtime)
         self.t0_ms = state.t0_ms
         self.gate = (state.segment_uids, state.contact_ids)
+        self._held = True
         self._started = state.t0_ms is not None
         self._written = state.covered_samples
         self._floor = 0
@@ -96,9 +97,18 @@ class Hearing:
                 ending = Ending(Outcome.FAILED, happened.reason, happened.explanation)
                 self._end(self.feed.expected, ending, now)
 
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` or `pump` has something to do without any input."""
+        return self.feed.held_deadline if self._held else self.feed.deadline
+
+    def confirm_intents(self, at: float) -> bool:
+        """The intents were the same at that moment; False: tell them anew."""
+        return self._obedience.confirm(at)
+
     def from_intents(self, happened: IntentsRead) -> None:
         """Takes what is asked of the contact; before the first time, nothing is sent."""
-        self._obedience.read(happened.intents)
+        self._obedience.read(happened.intents, happened.read_at)
         self._obey()
 
     @property
@@ -146,8 +156,10 @@ class Hearing:
 
     def pump(self, now: Instant) -> list[Command]:
         """Sends what may be sent, and logs what must be known."""
-        if not self._obedience.known:
-            return []  # a pause may hold
+        held, self._held = self._held, not self._obedience.fresh(now.s)
+        if self._held:  # a pause may hold
+            told: list[Command] = [] if held else [Report("transcribe.audio_held", {}, "warning")]
+            return told + self.feed.hold(now.s)
         if self.t0_ms is None and self.feed.expected > 0:
             return []  # audio came before `started`: it waits for it
         stop_at = self._obedience.stop_at

@@ -31,6 +31,8 @@ class IntentsRead:
     """What is asked of the session's contact, as the store has it now; None: nothing was ever asked."""
 
     intents: ContactIntents | None
+    read_at: float
+    """When the store was asked, by the steady clock: so much is known, and no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ from contracts.audio import CHANNELS, STEREO_SAMPLE_BYTES, samples_of_ms
 from contracts.intents import ContactIntents, PauseIntent
 from contracts.session import Pause, SessionState
 
+FRESH_S = 5.0
+"""Audio is held while the intents could not be read for so long: another process may have taken the session
+over meanwhile, and have confirmed a pause."""
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -43,16 +47,26 @@ class Obedience:
         self._pauses = list(state.pauses)
         self._revision = state.intents_revision
         self._asked: ContactIntents | None = None
-        self.known = False
-        """Whether the intents were read; before, not a byte may be sent."""
+        self._read_at: float | None = None
         self.silences: tuple[Silence, ...] = ()
         self.stop_at: int | None = None
         """Position at which the flow stopped the session."""
 
-    def read(self, intents: ContactIntents | None) -> None:
-        """The intents as they are in the store now; None: there are none. Then call `place`."""
-        self.known = True
+    def read(self, intents: ContactIntents | None, at: float) -> None:
+        """The intents as they were in the store at that moment; None: there were none. Then call `place`."""
+        self._read_at = at
         self._asked = intents
+
+    def confirm(self, at: float) -> bool:
+        """What `read` was told last still held at that moment. False: tell it anew, audio waits for it."""
+        if not self.fresh(at):
+            return False
+        self._read_at = at
+        return True
+
+    def fresh(self, now: float) -> bool:
+        """Whether it is known well enough what may be sent; else not a byte may be."""
+        return self._read_at is not None and now < self._read_at + FRESH_S
 
     def place(self, t0_ms: int | None, sent_until: int) -> Obeyed:
         """Gives the intents their positions, once there are any; what is new is to be logged.

@@ -115,7 +115,14 @@ class Session:
         if self.phase is not Phase.LIVE:
             return earliest(*others)
         alive = None if self._logged_at is None else self._logged_at + ALIVE_S
-        return earliest(self._hearing.feed.deadline, alive, *others)
+        return earliest(self._hearing.deadline, alive, *others)
+
+    def confirm_intents(self, at: float) -> bool:
+        """The contact's intents were at that moment (of the steady clock) as they were told last.
+
+        Without being told so again and again no audio goes out. False: give the intents anew.
+        """
+        return self._hearing.confirm_intents(at)
 
     @property
     def _forgotten_at(self) -> float | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from itertools import batched
+from time import monotonic
 from typing import Protocol
 
 from contracts.model import ContactId
@@ -25,9 +26,16 @@ class Obedient(Protocol):
         """Something happened."""
         ...
 
+    def confirm_intents(self, at: float) -> bool:
+        """What it was told last held at that moment, too; False: it wants to be told again."""
+        ...
+
 
 class Intents:
-    """Tells each session what is asked of its contact: once at the beginning, then whenever it changes."""
+    """Tells each session what is asked of its contact: at the beginning, then whenever it changes.
+
+    And once a second that it still is so: a session that does not hear this sends no audio.
+    """
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
@@ -69,6 +77,7 @@ class Intents:
 
     async def _read(self, sessions: Iterable[Obedient]) -> bool:
         """Reads the intents of these sessions' contacts; False: the store is away."""
+        asked_at = monotonic()
         by_contact: dict[ContactId, list[Obedient]] = {}
         for session in sessions:
             by_contact.setdefault(session.contact_id, []).append(session)
@@ -76,7 +85,7 @@ class Intents:
             for contact_ids in batched(by_contact, MAX_CONTACTS, strict=False):
                 read = await self._store.intents(contact_ids)
                 for contact_id, intents in read.items():
-                    told = IntentsRead(intents)
+                    told = IntentsRead(intents, asked_at)
                     for session in by_contact[contact_id]:
                         self._tell(session, told, intents.revision if intents else 0)
         except StoreUnavailable as error:
@@ -85,6 +94,9 @@ class Intents:
         return True
 
     def _tell(self, session: Obedient, told: IntentsRead, revision: int) -> None:
-        if session in self._told and self._told[session] != revision:
-            self._told[session] = revision
-            session.put(told)
+        if session not in self._told:
+            return
+        if self._told[session] == revision and session.confirm_intents(told.read_at):
+            return
+        self._told[session] = revision
+        session.put(told)

@@ -100,6 +100,10 @@ class LiveSession:
         """Whether ingest may attach; else the session is being given up here."""
         return self._session.phase in (Phase.LIVE, Phase.CONCLUDING)
 
+    def confirm_intents(self, at: float) -> bool:
+        """See the session's."""
+        return self._session.confirm_intents(at)
+
     def put(self, happened: Input) -> None:
         """Something happened; it is dealt with at once, or after what is being dealt with."""
         self._inbox.append(happened)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from time import monotonic
 
 import pytest
 from aiobotocore.session import get_session
@@ -40,6 +41,15 @@ class Obedient:
     contact_id: ContactId
     told: list[ContactIntents | None] = field(default_factory=list[ContactIntents | None])
     happened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    confirmed: list[float] = field(default_factory=list[float])
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    stale: bool = False
+
+    def confirm_intents(self, at: float) -> bool:
+        self.confirmed.append(at)
+        self.asked.set()
+        return not self.stale
 
     def put(self, happened: Input) -> None:
         assert isinstance(happened, IntentsRead)
@@ -90,6 +100,27 @@ async def test_a_session_is_told_at_once_and_then_of_every_change(
     ask(aws, stack, "asked", 3)
     await sessions[1].hears()
     assert [len(session.told) for session in sessions] == [2, 3, 1]
+    reading.cancel()
+
+
+async def test_a_session_hears_every_second_that_nothing_changed_and_all_anew_after_an_outage(
+    store: DynamoSessionStore,
+) -> None:
+    intents, began_at = Intents(store), monotonic()
+    reading = asyncio.create_task(intents.run())
+    session = Obedient(ContactId("free"))
+    intents.add(session)
+    await session.hears()
+    async with asyncio.timeout(10):
+        while len(session.confirmed) < 2:
+            await session.asked.wait()
+            session.asked.clear()
+    assert session.told == [None]
+    first, second = session.confirmed[:2]
+    assert began_at <= first < second <= monotonic()
+    session.stale = True
+    await session.hears()
+    assert session.told == [None, None]
     reading.cancel()
 
 

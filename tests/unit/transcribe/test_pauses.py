@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contracts.intents import ContactIntents, PauseIntent
 from contracts.model import ContactId
 from contracts.session import Paused, Resumed, SessionState
-from services.transcribe.obedience import Obedience, Silence, hushed
+from services.transcribe.obedience import FRESH_S, Obedience, Silence, hushed
 from tests.unit.transcribe.world import EPOCH_MS, Faults, SaidWord, World, make_call
 
 SEEDS = st.integers(0, 2**32)
@@ -156,9 +156,9 @@ STATE = SessionState(writer="w", epoch=1, t0_ms=None, covered_samples=(0, 0))
 
 def test_intents_have_no_place_before_there_is_a_first_sample_and_are_confirmed_all_the_same() -> None:
     obedience = Obedience(STATE, requested_at_ms=EPOCH_MS)
-    assert not obedience.known
-    obedience.read(intents(3, (1, None)))
-    assert obedience.known
+    assert not obedience.fresh(0.0)
+    obedience.read(intents(3, (1, None)), 0.0)
+    assert obedience.fresh(0.0)
     before = obedience.place(None, 0)
     assert (before.paused_at, before.change["intents_revision"]) == ((), 3)
     after = obedience.place(EPOCH_MS, 0)
@@ -167,11 +167,25 @@ def test_intents_have_no_place_before_there_is_a_first_sample_and_are_confirmed_
     assert obedience.place(EPOCH_MS, 800).change == {}
 
 
+def test_what_is_asked_is_known_for_some_seconds_after_it_was_read_and_no_longer() -> None:
+    obedience = Obedience(STATE, requested_at_ms=EPOCH_MS)
+    assert not obedience.confirm(99.0), "nothing was read yet"
+    obedience.read(None, 100.0)
+    assert obedience.fresh(100.0 + FRESH_S - 0.1)
+    assert not obedience.fresh(100.0 + FRESH_S)
+    assert obedience.confirm(104.0)
+    assert obedience.fresh(104.0 + FRESH_S - 0.1)
+    assert not obedience.confirm(104.0 + FRESH_S), "after so long it has to be read anew"
+    assert not obedience.fresh(104.0 + FRESH_S)
+    obedience.read(None, 110.0)
+    assert obedience.fresh(110.0)
+
+
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=8).map(sorted), st.integers(0, 40))
 def test_every_pause_of_the_intents_is_one_of_the_state(edges: list[int], cursor: int) -> None:
     obedience = Obedience(STATE, requested_at_ms=EPOCH_MS)
     pairs = list(pairwise(edges))[::2]
-    obedience.read(intents(1, *pairs))
+    obedience.read(intents(1, *pairs), 0.0)
     obeyed = obedience.place(EPOCH_MS, cursor * 8_000)
     change: Mapping[str, object] = obeyed.change
     pauses = SessionState.model_validate({**STATE.model_dump(), **change}).pauses
@@ -185,9 +199,9 @@ def test_every_pause_of_the_intents_is_one_of_the_state(edges: list[int], cursor
 
 def test_a_successor_says_nothing_again_that_the_log_says() -> None:
     obedience = Obedience(STATE, requested_at_ms=EPOCH_MS)
-    obedience.read(intents(1, (1, 2)))
+    obedience.read(intents(1, (1, 2)), 0.0)
     state = STATE.model_copy(update=obedience.place(EPOCH_MS, 0).change)
     successor = Obedience(state, requested_at_ms=EPOCH_MS)
-    successor.read(intents(1, (1, 2)))
+    successor.read(intents(1, (1, 2)), 0.0)
     assert successor.place(EPOCH_MS, 0).change == {}
     assert successor.silences == (Silence(8_000, 16_000),)

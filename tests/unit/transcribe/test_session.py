@@ -60,10 +60,14 @@ from services.transcribe.inputs import (
 )
 from services.transcribe.inputs import Refusal as Refusal_
 from services.transcribe.instants import Instant
+from services.transcribe.obedience import FRESH_S
 from services.transcribe.session import ALIVE_S, GRACE_S, REFUSED_S, Phase, Session
 from services.transcribe.session_log import Refuse
 from tests.unit.transcribe.records import MS, ended, final, header, opened, progress
 from tests.unit.transcribe.results import results
+
+ALWAYS = float("inf")
+"""As if the intents were read all the time."""
 
 
 class Driven:
@@ -76,7 +80,7 @@ class Driven:
         self.ever: list[Command] = []
         """All commands; `serve` forgets those that it served."""
         self.log: list[LogRecord] = []
-        self.give(IntentsRead(None))
+        self.give(IntentsRead(None, ALWAYS))
 
     @property
     def now(self) -> Instant:
@@ -404,8 +408,51 @@ def test_a_store_that_takes_records_again_in_time_costs_nothing() -> None:
     assert [record.type for record in driven.log].count("final") == 2
 
 
+def test_a_session_that_cannot_read_its_intents_holds_audio_and_keeps_the_connection() -> None:
+    driven = Driven().streaming()
+    driven.give(IntentsRead(None, driven.time_s))
+    for number in range(1, 3):
+        driven.wait(0.1)
+        assert of(driven.give(audio(number * 800)), SendAudio)
+    commands = [*driven.wait(FRESH_S), *driven.give(audio(2_400)), *driven.wait(0.2)]
+    assert not of(commands, SendAudio)
+    assert [report.event for report in of(commands, Report)] == ["transcribe.audio_held"]
+    for _ in range(3):
+        driven.wait(4.0)
+        assert driven.session.deadline is not None
+        assert driven.session.deadline > driven.time_s, "it waits"
+    assert len(of(driven.ever, SendText)) >= 3, "KeepAlive goes on"
+    assert not of(driven.give(audio(3_200)), SendAudio)
+
+
+def test_held_audio_goes_out_when_the_intents_are_read_and_as_they_say() -> None:
+    driven = Driven().streaming()
+    driven.give(IntentsRead(None, driven.time_s))
+    driven.wait(FRESH_S)
+    driven.give(audio(800), audio(1_600))
+    assert not driven.session.confirm_intents(driven.time_s), "they are to be told anew"
+    assert not of(driven.wait(0.0), SendAudio)
+    pause = {"from_ms": MS + 100, "to_ms": MS + 200}
+    asked = ContactIntents.model_validate({"contact_id": "c", "revision": 1, "pauses": [pause]})
+    sent = of(driven.give(IntentsRead(asked, driven.time_s)), SendAudio)
+    pcm = b"".join(frame.pcm for frame in sent)
+    assert pcm == bytes(800 * 4) + audio(1_600).pcm
+
+
+def test_time_for_which_audio_was_held_at_the_end_of_a_call_is_not_lost_to_its_replay() -> None:
+    driven = Driven().streaming()
+    driven.give(IntentsRead(None, driven.time_s))
+    driven.wait(FRESH_S)
+    driven.give(audio(800), End(handle=7, position_samples=1_600, reason="idle"))
+    for _ in range(20):
+        driven.wait(60.0)
+        driven.serve()
+    assert driven.session.phase is Phase.LIVE
+    assert of(driven.give(IntentsRead(None, ALWAYS)), SendAudio)
+
+
 def intents(**asked: object) -> IntentsRead:
-    return IntentsRead(ContactIntents.model_validate({"contact_id": "c", "revision": 1, **asked}))
+    return IntentsRead(ContactIntents.model_validate({"contact_id": "c", "revision": 1, **asked}), ALWAYS)
 
 
 def test_nothing_is_sent_before_the_intents_are_known() -> None:
@@ -413,7 +460,7 @@ def test_nothing_is_sent_before_the_intents_are_known() -> None:
     now = Instant(100.0, MS)
     for happened in (Attached(7, "r"), Started(handle=7, t0_ms=MS), audio(0)):
         assert not of(session.receive(happened, now, 0.5), Connect)
-    assert of(session.receive(IntentsRead(None), now, 0.5), Connect)
+    assert of(session.receive(IntentsRead(None, ALWAYS), now, 0.5), Connect)
 
 
 def test_a_pause_before_there_is_any_audio_is_confirmed_and_holds_from_the_first_sample() -> None:

@@ -66,6 +66,8 @@ from services.transcribe.session_log import SERVED_MS, Serve, Writer, decide_cla
 
 STEP_S = 0.1
 STEP = 800
+ALWAYS = float("inf")
+"""As if the intents were read all the time."""
 EPOCH_MS = 1_700_000_000_000
 SESSION = SessionId("s")
 type Samples = npt.NDArray[np.int16]
@@ -240,7 +242,7 @@ class Node:
     def _read_intents(self) -> None:
         if self._read is not self.world.intents:
             self._read = self.world.intents
-            self.inputs.append(IntentsRead(self.world.intents))
+            self.inputs.append(IntentsRead(self.world.intents, ALWAYS))
 
     def _ingest(self) -> None:
         """Reads on as far as the call has come and credit allows."""
