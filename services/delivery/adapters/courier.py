@@ -11,6 +11,7 @@ from services.delivery.destination import Ports as AllowedPorts
 from services.delivery.destination import read_destination
 from services.delivery.retry import Schedules
 from services.delivery.session_lane import Abandon, Forget, HeldReplay, Park, Post, Replay, Step, Wait
+from telemetry.log import logger
 from telemetry.metrics import Metrics
 
 
@@ -40,6 +41,11 @@ class Courier:
             if _must_learn(session):
                 await self._learn(session)
             while (step := session.lane.next(_now_ms(), is_open=self._is_open(session))) is not None:
+                if isinstance(step, Post) and not self._in_hand.holds(step.held.receipt_handle):
+                    await self._let_go(session)
+                    if len(session.lane):  # came meanwhile
+                        await self._learn(session)
+                    continue
                 await self._take(session, step)
         except Stopping:
             while session.receipts:
@@ -48,6 +54,19 @@ class Courier:
                 await self._in_hand.release(released)
         finally:
             session.is_served = False
+
+    async def _let_go(self, session: Session) -> None:
+        """Leaves the session to whoever has it now; what nobody has comes again, under new receipts."""
+        session.has_lapsed = True
+        session.lane.clear()
+        receipts, session.receipts = session.receipts, set()
+        held = [receipt for receipt in receipts if self._in_hand.holds(receipt)]
+        for receipt in receipts.difference(held):
+            self._in_hand.forget(receipt)
+        logger(session_id=session.id, contact_id=session.contact_id).warning(
+            "delivery.session_lapsed", count=len(receipts)
+        )
+        await self._in_hand.release(held)
 
     async def _learn(self, session: Session) -> ParkedSession | None:
         """Reads the header once, and how far delivery got.
@@ -64,6 +83,7 @@ class Courier:
         if progress.mark:
             session.lane.raise_mark(progress.mark)
         session.lane.park(is_parked=progress.parked is not None)
+        session.has_lapsed = False
         return progress.parked
 
     def _is_open(self, session: Session) -> bool:
@@ -97,7 +117,8 @@ def _must_learn(session: Session) -> bool:
     process had the session since.
     """
     held = session.lane.held
-    if session.stored is None or any(isinstance(each, HeldReplay) or each.logged for each in held):
+    unsure = session.stored is None or session.has_lapsed
+    if unsure or any(isinstance(each, HeldReplay) or each.logged for each in held):
         return True
     first = held[0]
     if session.lane.is_parked or isinstance(first, HeldReplay):

@@ -32,6 +32,13 @@ class InHand:
         """Keeps a message in hand that was asked for at `since_s` (monotonic)."""
         self._until_s[receipt] = since_s + self._visibility_s
 
+    def holds(self, receipt: str | None) -> bool:
+        """Whether no other process can have the message: its lock still stands, or it came from the log.
+
+        A process that slept longer than its locks wakes up with messages that another has delivered since.
+        """
+        return receipt is None or self._until_s.get(receipt, 0.0) > time.monotonic()
+
     def forget(self, receipt: str) -> None:
         """The receipt is of no use any more."""
         self._until_s.pop(receipt, None)
@@ -83,8 +90,11 @@ class InHand:
             logger().warning("delivery.extend_failed", count=len(receipts), exc_info=error)
             return
         if lost:
-            logger().warning("delivery.messages_lost", count=lost)
-        for receipt in receipts:
+            logger().warning("delivery.messages_lost", count=len(lost))
+        for receipt in lost:
+            if receipt in self._until_s:
+                self._until_s[receipt] = 0.0  # and whoever works with it will know
+        for receipt in set(receipts).difference(lost):
             if receipt in self._until_s:
                 self.hold(receipt, began_s)
 

@@ -76,6 +76,8 @@ class Session:
     receipts: set[str] = field(default_factory=set[str])
     """Of the messages in hand."""
     is_served: bool = False
+    has_lapsed: bool = False
+    """Whether its lock was lost: another process may have had it since."""
 
     @property
     def endpoint(self) -> str:

@@ -91,10 +91,10 @@ class TranscriptQueue:
             raise QueueUnavailable from error
         return len(_failed(answer))
 
-    async def set_visibility(self, receipt_handles: Sequence[str], visibility_s: int) -> int:
+    async def set_visibility(self, receipt_handles: Sequence[str], visibility_s: int) -> list[str]:
         """Keeps up to `BATCH` messages in hand for so long from now, or lets them go (0).
 
-        Returns how many were not in hand any more.
+        Returns those that were not in hand any more.
 
         Raises:
             QueueUnavailable: perhaps none was changed.
@@ -107,7 +107,8 @@ class TranscriptQueue:
             answer = await self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # pyright: ignore[reportArgumentType]  # a list of such dictionaries
         except (ClientError, BotoCoreError) as error:
             raise QueueUnavailable from error
-        return len(_failed(answer))
+        failed = answer.get("Failed") or []
+        return [receipt_handles[int(each["Id"])] for each in failed]
 
     async def ask_for_replays(self, requests: Sequence[tuple[ReplayRequest, str]]) -> None:
         """Sends up to `BATCH` requests, each with its deduplication id.

@@ -248,6 +248,12 @@ class Process:
         os.kill(self.child.pid, signal.SIGKILL)
         self.child.stop()
 
+    def freeze(self) -> None:
+        os.kill(self.child.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.child.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Ends it as a deployment does; it must end well."""
         assert self.child.stop() == 0, self.log

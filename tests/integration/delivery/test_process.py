@@ -151,3 +151,27 @@ def test_settings_that_cannot_work_end_the_process_with_their_names(
     assert "signing_secrets" in process.log
     assert "callback_allowed_networks" in process.log
     assert "whsec_short" not in process.log
+
+
+async def test_what_slept_longer_than_its_locks_leaves_its_messages_to_whoever_has_them(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    receiver.faults.arm(Fault(status=503, count=1))
+    surroundings.add_session(session, receiver.url)
+    quick = {"VISIBILITY_S": "2"}
+    first = Process(surroundings, tmp_path / "first", {**quick, "RETRY_SCHEDULE_S": "8", "RETRY_FOR_S": "60"})
+    await asyncio.to_thread(first.start)
+    surroundings.say(session, 1, 2, 3)
+    await arrive(receiver, 1)
+    await become(lambda: "delivery.attempt_failed" in first.log, True)
+    first.freeze()
+    second = Process(surroundings, tmp_path / "second", quick)
+    await asyncio.to_thread(second.start)
+    await become(lambda: surroundings.mark(session), (3, 0))
+    first.thaw()
+    await become(lambda: "delivery.session_lapsed" in first.log, True)
+    surroundings.say(session, 4)
+    await become(lambda: surroundings.mark(session), (4, 0))
+    assert ids(receiver.recorder.received) == ["1", "1", "2", "3", "4"]
+    await asyncio.to_thread(first.stop)
+    await asyncio.to_thread(second.stop)
