@@ -13,6 +13,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from pydantic import ValidationError
 
+from services.delivery.adapters.aws_calls import connections, direct
 from services.delivery.adapters.dead_letters import DeadLetters
 from services.delivery.adapters.egress import EgressPolicy
 from services.delivery.adapters.endpoint import Endpoints
@@ -64,9 +65,10 @@ async def _clients() -> "AsyncGenerator[_Clients]":
     aws = get_session()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        http = await enter(connections(aws))
         yield _Clients(
-            await enter(aws.create_client("sqs", config=AWS)),
-            await enter(aws.create_client("dynamodb", config=AWS)),
+            direct(aws, await enter(aws.create_client("sqs", config=AWS)), http),
+            direct(aws, await enter(aws.create_client("dynamodb", config=AWS)), http),
             await enter(aws.create_client("events", config=AWS)),
             await enter(aws.create_client("secretsmanager", config=AWS)),
         )

@@ -147,6 +147,8 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
         now_s: Epoch seconds.
     """
     value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:

@@ -306,6 +306,8 @@ class SessionLane:
         return head
 
     def _is_superseded(self, head: Held, now_ms: int) -> bool:
+        if head.logged:
+            return False
         later = [each.message for each in list(self._held)[1:] if isinstance(each, Held)]
         return is_superseded(head.message, later, now_ms, failed_before=self._attempt > 1)
 

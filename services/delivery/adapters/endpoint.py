@@ -77,6 +77,8 @@ class Endpoints:
 
 async def _drain(body: aiohttp.StreamReader) -> None:
     """Reads the body away; what is left of it when this gives up costs the connection, not the answer."""
+    if body.at_eof():
+        return
     read = 0
     try:
         async with asyncio.timeout(DRAIN_TIMEOUT_S):

@@ -83,8 +83,8 @@ class Reads:
                 }
             }
         )
-        found = {_key(item): item for item in answer["Responses"].get(self._table, [])}
-        left = answer["UnprocessedKeys"].get(self._table)
+        found = {_key(item): item for item in answer.get("Responses", {}).get(self._table, [])}
+        left = answer.get("UnprocessedKeys", {}).get(self._table)
         return found, {_key(key) for key in left["Keys"]} if left else set()
 
 
