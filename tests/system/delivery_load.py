@@ -33,13 +33,17 @@ class LoadedCall:
     """Since the last final."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Load:
     """Calls that speak."""
 
     surroundings: Surroundings
     interims_per_final: int = 3
     calls: list[LoadedCall] = field(default_factory=list[LoadedCall])
+
+    def __post_init__(self) -> None:
+        self._dynamodb = self.surroundings.aws.dynamodb()
+        self._sqs = self.surroundings.aws.sqs()
 
     def begin(self, session: str, url: str) -> None:
         """A call; its callback is `url`."""
@@ -75,10 +79,9 @@ class Load:
     def put(self, messages: Sequence[TranscriptMessage]) -> None:
         """Logs what is final, then queues it all; one message per session."""
         finals = [_record(message) for message in messages if message.k == 0]
-        client = self.surroundings.aws.dynamodb()
         for batch in itertools.batched(finals, DYNAMODB_BATCH, strict=False):
-            client.batch_write_item(RequestItems={self.surroundings.stack.table_name: list(batch)})
-        self.surroundings.aws.sqs().send_message_batch(
+            self._dynamodb.batch_write_item(RequestItems={self.surroundings.stack.table_name: list(batch)})
+        self._sqs.send_message_batch(
             QueueUrl=self.surroundings.stack.transcripts_url,
             Entries=[
                 {
