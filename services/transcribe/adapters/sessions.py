@@ -1,7 +1,7 @@
 """All sessions of this process: who is served, and whether there is room for more."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 
 from contracts import metrics
 from contracts.link import ClosedSession, Draining, Open, Refusal, Refused, Release
@@ -92,7 +92,7 @@ class Sessions:
             self._attach(live, link, frame)
             return
         self._claiming[frame.request.session_id] = (link, frame.handle)
-        self._tasks.create_task(self._claim(link, frame))
+        self._hold(self._claim(link, frame))
 
     def serves(self, session_id: SessionId) -> bool:
         """Whether the session is in this process's hands."""
@@ -205,9 +205,13 @@ class Sessions:
         self._served[live.session_id] = live
         self._intents.add(live)
         self._count()
-        life = self._tasks.create_task(self._live(live))
-        self._lives.add(life)
-        life.add_done_callback(self._lives.discard)
+        self._hold(self._live(live))
+
+    def _hold(self, life: Coroutine[None, None, None]) -> None:
+        """A task that ends with the process, however little the store answers."""
+        task = self._tasks.create_task(life)
+        self._lives.add(task)
+        task.add_done_callback(self._lives.discard)
 
     def _attach(self, live: LiveSession, link: Link, frame: Open) -> None:
         live.attach(link, frame.handle, frame.receipt_handle)
