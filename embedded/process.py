@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,12 +143,41 @@ class Child:
             return log.read().decode(errors="replace").splitlines()
 
 
+_KILL_WHEN_CLOSED = "while read -r line; do groups=$line; done; kill -s KILL -- $groups"
+
+
+class _Watcher:
+    """Kills process groups once this process is gone, however it went: then the watcher's input ends."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            ("/bin/sh", "-c", _KILL_WHEN_CLOSED),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # what kills our process group must leave it
+            bufsize=0,
+        )
+
+    def watch(self, groups: Iterable[int]) -> None:
+        """From now on these groups, and no others."""
+        assert self._process.stdin is not None  # noqa: S101 -- for the type checker: it is a pipe
+        with suppress(BrokenPipeError):  # somebody ended the watcher
+            self._process.stdin.write(" ".join(f"-{group}" for group in groups).encode() + b"\n")
+
+    def stop(self) -> None:
+        """Ends it; the groups live on."""
+        self._process.kill()
+        self._process.communicate()
+
+
 class Children:
-    """Processes that end together, whatever happens."""
+    """Processes that end together, whatever happens, this process's own death by SIGKILL included."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._children: dict[str, Child] = {}
+        self._watcher: _Watcher | None = None
 
     def start(self, program: Program) -> Child:
         """Starts a program without waiting for it; one of the same name that has ended is replaced.
@@ -158,7 +187,9 @@ class Children:
         """
         if program.name in self._children and self._children[program.name].is_running:
             raise ValueError(f"{program.name} runs already")
+        self._watcher = self._watcher or _Watcher()
         child = self._children[program.name] = Child(program, self.folder)
+        self._watcher.watch(child.pid for child in self)
         return child
 
     def __getitem__(self, name: str) -> Child:
@@ -180,6 +211,9 @@ class Children:
             child.terminate()
         codes = {child.name: child.stop() for child in self}
         self._children.clear()
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
         return codes
 
     def __enter__(self) -> Self:

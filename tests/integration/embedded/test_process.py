@@ -1,3 +1,7 @@
+import os
+import select
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -61,3 +65,25 @@ def test_leaving_ends_every_child_also_one_that_ignores_being_asked(tmp_path: Pa
         obedient.ready()
         codes = children.stop()
     assert codes == {"deaf": -9, "obedient": -15}
+
+
+def test_children_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from embedded.process import Children, Program
+children = Children(Path({str(tmp_path)!r}))
+for name in ("one", "two"):
+    child = children.start(Program(name, {(sys.executable, "-c", f"{READY}\n{WAIT}")!r}, {{}}))
+    child.ready()
+    print(child.pid, flush=True)
+{WAIT}
+"""
+    with subprocess.Popen(
+        (sys.executable, "-c", program), stdout=subprocess.PIPE, start_new_session=True
+    ) as parent:
+        assert parent.stdout is not None
+        watched = [os.pidfd_open(int(parent.stdout.readline())) for _ in range(2)]
+        os.killpg(parent.pid, signal.SIGKILL)
+    for ended in watched:
+        assert select.select([ended], [], [], 20)[0]
+        os.close(ended)
