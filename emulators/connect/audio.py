@@ -63,6 +63,8 @@ def load(path: Path) -> bytes:
     Raises:
         UnreadableAudio: no such file, no audio, more than two channels, or longer than four hours.
     """
+    if not path.is_file():  # libsndfile would wait for what somebody writes to a pipe
+        raise UnreadableAudio(f"{path} is not a file" if path.exists() else f"there is no file {path}")
     try:
         found = soundfile.info(str(path))
         if found.channels > 2:
@@ -72,8 +74,6 @@ def load(path: Path) -> bytes:
         exact = found.samplerate == SAMPLE_RATE_HZ
         samples = _read(path, "int16" if exact else "float32")
     except (OSError, soundfile.SoundFileError) as error:
-        if not path.is_file():
-            raise UnreadableAudio(f"there is no file {path}") from error
         raise UnreadableAudio(
             f"{path} is not audio of a kind that can be read: try WAV, FLAC or Ogg"
         ) from error

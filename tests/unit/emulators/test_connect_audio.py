@@ -1,5 +1,6 @@
 """Audio files as calls, and how calls are cut into blocks."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,10 @@ def test_files_that_are_no_call_are_refused_with_a_reason(tmp_path: Path) -> Non
     (tmp_path / "noise.wav").write_bytes(b"noise")
     soundfile.write(str(tmp_path / "many.wav"), np.zeros((10, 6)), 8_000)
     soundfile.write(str(tmp_path / "empty.wav"), np.zeros((0, 2)), 8_000)
+    os.mkfifo(tmp_path / "pipe.wav")
     assert "there is no file" in refused("missing.wav")
+    assert "is not a file" in refused("")
+    assert "is not a file" in refused("pipe.wav")
     assert "is not audio" in refused("noise.wav")
     assert "has 6 channels" in refused("many.wav")
     assert "is empty" in refused("empty.wav")
