@@ -17,7 +17,7 @@ help:  ## list the targets
 	@awk -F ':[^#]*## *' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' Makefile
 
 demo: setup  ## play two sample calls and watch them become words (own audio: AUDIO=path/to/stereo.wav; on what Terraform makes: TERRAFORM=1)
-	@$(python) -m demo $${TERRAFORM:+--terraform} $${AUDIO:+"$$AUDIO"}
+	@exec $(python) -m demo $${TERRAFORM:+--terraform} $${AUDIO:+-- "$$AUDIO"}
 
 test: setup  ## run every test: unit, integration, system (some of them: ARGS="-k timeline")
 	@$(python) -m pytest $(ARGS)
