@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from services.delivery.adapters.names import AddressInfo, Resolver
+from services.delivery.adapters.names import FoundAddress, Resolver
 from services.delivery.address import Network, is_allowed
 from services.delivery.destination import DEFAULT_PORTS, Ports, is_allowed_port
 from services.delivery.outcome import NotAnswered, NotSent
@@ -101,7 +101,7 @@ class Egress:
         server = host.rstrip(".") if parsed.scheme in {"https", "wss"} else None
         return Route(parsed.with_host(pinned), netloc, self._policy.proxy, server)
 
-    def _guarded_socket(self, info: AddressInfo) -> socket.socket:
+    def _guarded_socket(self, info: FoundAddress) -> socket.socket:
         """Checked where the connection is made: no name is resolved again after this."""
         family, kind, protocol, _, address = info
         self._check(str(address[0]), int(str(address[1])))

@@ -14,9 +14,9 @@ QUESTIONS = 64
 and attempt, resolv.conf(5)); the loop's own threads are 4, half of them for names (libuv, `threadpool`), and
 calls to AWS need them."""
 
-type AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
+type FoundAddress = tuple[int, int, int, str, tuple[object, ...]]
 """As `getaddrinfo` gives it: family, kind, protocol, canonical name, address."""
-type LookUp = Callable[..., Sequence[AddressInfo]]
+type LookUp = Callable[..., Sequence[FoundAddress]]
 
 
 class Resolver(AbstractResolver):
@@ -50,12 +50,12 @@ class Resolver(AbstractResolver):
     async def close(self) -> None:
         """Nothing is kept; the process does not wait for threads that still ask."""
 
-    async def _in_thread(self, ask: Callable[[], Sequence[AddressInfo]]) -> Sequence[AddressInfo]:
+    async def _in_thread(self, ask: Callable[[], Sequence[FoundAddress]]) -> Sequence[FoundAddress]:
         await self._places.acquire()
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Sequence[AddressInfo]] = loop.create_future()
+        answer: asyncio.Future[Sequence[FoundAddress]] = loop.create_future()
 
-        def settle(found: Sequence[AddressInfo] | OSError | UnicodeError) -> None:
+        def settle(found: Sequence[FoundAddress] | OSError | UnicodeError) -> None:
             self._places.release()  # not before: who asked may have given up, the thread has not
             if answer.done():
                 return

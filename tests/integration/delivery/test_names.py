@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from services.delivery.adapters.names import QUESTIONS, AddressInfo, Resolver
+from services.delivery.adapters.names import QUESTIONS, FoundAddress, Resolver
 
 HANGING = QUESTIONS - 14
 WITHIN_S = 5.0
@@ -20,7 +20,7 @@ class Servers:
         self.let = threading.Event()
         self.asked = threading.Semaphore(0)
 
-    def look_up(self, host: str, *_: object, **__: object) -> Sequence[AddressInfo]:
+    def look_up(self, host: str, *_: object, **__: object) -> Sequence[FoundAddress]:
         if host == "live.example":
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.9", 0))]
         self.asked.release()
