@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 
 import uvloop
 
+from emulators.command_line import port, told_in_a_line
 from emulators.deepgram.ears import CODEC_EARS, Ears
 from emulators.deepgram.server import Options, serve
 
@@ -17,7 +18,7 @@ from emulators.deepgram.server import Options, serve
 def main() -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     arguments = _arguments()
-    with contextlib.suppress(KeyboardInterrupt):
+    with told_in_a_line(), contextlib.suppress(KeyboardInterrupt):
         uvloop.run(_run(arguments))
 
 
@@ -32,7 +33,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=0, help="port to listen on; 0 takes a free one (the default)"
+        "--port", type=port, default=0, help="port to listen on; 0 takes a free one (the default)"
     )
     parser.add_argument(
         "--recogniser",

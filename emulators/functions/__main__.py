@@ -6,6 +6,7 @@ import json
 import signal
 
 import emulators.functions
+from emulators.command_line import port, told_in_a_line
 from emulators.functions.server import serve
 
 
@@ -27,9 +28,10 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one, see the line that is printed")
+    parser.add_argument("--port", type=port, default=0, help="0: any free one, see the line that is printed")
     chosen = parser.parse_args()
-    asyncio.run(run(chosen.host, chosen.port))
+    with told_in_a_line():
+        asyncio.run(run(chosen.host, chosen.port))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import uvloop
 
 import emulators.kvs
+from emulators.command_line import port, told_in_a_line
 from emulators.kvs.options import KvsOptions
 from emulators.kvs.server import serve
 
@@ -24,7 +25,7 @@ def options_from(arguments: list[str]) -> KvsOptions:
     )
     add = parser.add_argument
     add("--host", default=default.host, help="address to listen on (default %(default)s)")
-    add("--port", type=int, default=default.port, help="0: any free one, see the line that is printed")
+    add("--port", type=port, default=default.port, help="0: any free one, see the line that is printed")
     add("--region", default=default.region, help="in ARNs (default %(default)s)")
     add("--account-id", default=default.account_id, help="in ARNs (default %(default)s)")
     add("--data-endpoint", help="what GetDataEndpoint answers (default: the address it was called under)")
@@ -64,7 +65,7 @@ async def run(options: KvsOptions) -> None:
 
 def main() -> None:
     """Entry point."""
-    with contextlib.suppress(KeyboardInterrupt):
+    with told_in_a_line(), contextlib.suppress(KeyboardInterrupt):
         uvloop.run(run(options_from(sys.argv[1:])))
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 
 import emulators.receiver
+from emulators.command_line import port, told_in_a_line
 from emulators.receiver.server import ReceiverOptions, serve
 
 
@@ -20,7 +21,7 @@ def options_from(arguments: list[str]) -> ReceiverOptions:
     )
     add = parser.add_argument
     add("--host", default=default.host, help="address to listen on (default %(default)s)")
-    add("--port", type=int, default=default.port, help="0: any free one, see the line that is printed")
+    add("--port", type=port, default=default.port, help="0: any free one, see the line that is printed")
     add(
         "--secret",
         dest="secrets",
@@ -43,7 +44,8 @@ async def run(options: ReceiverOptions) -> None:
 
 def main() -> None:
     """Entry point."""
-    asyncio.run(run(options_from(sys.argv[1:])))
+    with told_in_a_line():
+        asyncio.run(run(options_from(sys.argv[1:])))
 
 
 if __name__ == "__main__":

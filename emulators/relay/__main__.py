@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import uvloop
 
 import emulators.relay
+from emulators.command_line import port as port_of
 from emulators.relay.server import Target, serve
 
 
@@ -28,9 +29,9 @@ def main() -> None:
 def _target(text: str) -> tuple[str, Target]:
     name, equals, address = text.partition("=")
     host, colon, port = address.rpartition(":")
-    if not (name and equals and host and colon and port.isdigit()):
+    if not (name and equals and host and colon):
         raise argparse.ArgumentTypeError(f"{text} is not NAME=HOST:PORT")
-    return name, Target(host, int(port))
+    return name, Target(host, port_of(port))
 
 
 async def _run(targets: Mapping[str, Target]) -> None:
