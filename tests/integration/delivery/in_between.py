@@ -17,15 +17,28 @@ class InBetween:
         self.holding: bytes | None = None
         """Requests for `operation` that contain this are never passed on."""
         self.operation = "PutItem"
+        self.passed = 0
+        """Requests that were passed on."""
+        self.cuts = 0
+        """So many requests are not answered: their connections are cut."""
+        self.refusals = 0
+        """So many are answered by 500."""
         self.held = asyncio.Event()
         """One was."""
 
     async def pass_on(self, client: aiohttp.ClientSession, url: str, request: web.Request) -> web.Response:
         body = await request.read()
         operation = request.headers.get("X-Amz-Target", "")
+        if self.cuts and request.transport:
+            self.cuts -= 1
+            request.transport.abort()
+        if self.refusals:
+            self.refusals -= 1
+            return web.Response(status=500)
         if self.holding and self.holding in body and operation.endswith(self.operation):
             self.held.set()
             await asyncio.Event().wait()
+        self.passed += 1
         headers = {name: value for name, value in request.headers.items() if name != "Host"}
         async with client.post(url, data=body, headers=headers) as answer:
             return web.Response(
