@@ -30,7 +30,7 @@ from services.ingest.adapters.links import Address, TranscribeLinks
 from services.ingest.errors import LinkFailed
 from services.ingest.settings import Endpoint
 from tests.integration.ingest.transcribe_peer import SECRET, WAIT_S, TranscribePeer, transcribe_peer
-from tests.unit.ingest.test_session import request
+from tests.unit.ingest.played import request
 
 REQUEST: SessionRequested = request().detail
 
