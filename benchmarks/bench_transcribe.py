@@ -207,7 +207,7 @@ def _print_table(bench: Bench) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """All cases as a table in Markdown, or the one that is named."""
-    with tempfile.TemporaryDirectory(delete=not os.environ.get("KEEP")) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         if arguments:
             print(json.dumps(asdict(bench.run(arguments[1], int(arguments[0])))))
