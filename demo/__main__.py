@@ -1,17 +1,10 @@
 """`make demo`. An interruption ends everything that was started, whenever it comes."""
 
-import signal
 import sys
-from types import FrameType
+
+from demo.interruption import raise_on_signals
 
 INTERRUPTED = 130
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """The first Ctrl-C (or hang-up) ends the run; further ones must not interrupt the ending."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _run() -> int:
@@ -21,8 +14,7 @@ def _run() -> int:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    raise_on_signals()
     try:
         sys.exit(_run())
     except KeyboardInterrupt:

@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
 from demo.calls import plan
 from demo.run import Options, Surroundings, run_elsewhere
+from demo.screen import console_of
 from embedded.aws import AwsEndpoint
 from embedded.elsewhere import endpoint, find
 from embedded.process import Children
@@ -31,7 +31,7 @@ _POLL_S = 1.0
 
 def main() -> int:
     """Exit code: 0 all went well, 1 a call was not wholly transcribed, 3 a container did not come."""
-    console = Console(width=110)
+    console = console_of(width=110)
     aws = endpoint()
     stack = find(aws)
     kvs_url, deepgram_url = os.environ["KVS_URL"], os.environ["DEEPGRAM_URL"]
@@ -42,7 +42,7 @@ def main() -> int:
         "Deepgram": lambda: _answers(f"{deepgram_url}/_emulator/connections"),
     }.items():
         if not _until(answers):
-            console.print(f"[bold red]{what} did not answer within {PATIENCE_S} s[/bold red]")
+            console.print(f"{what} did not answer within {PATIENCE_S} s", style="bold red")
             return 3
     folder = Path(tempfile.mkdtemp())
     with Children(folder) as nobody:

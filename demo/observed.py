@@ -89,15 +89,15 @@ def counted(logs: Path, service: str, metric: Metric, name: str) -> Hop:
 
 
 def complaints(logs: Path) -> list[str]:
-    """What the services warned of, each once, in the order of its first time."""
-    found: dict[str, None] = {}
+    """What the services warned of, each once: errors first, then what tells a reason, then by time."""
+    found: dict[str, tuple[bool, bool]] = {}
     for service in ("ingest", "transcribe", "delivery"):
         for line in (logs / f"{service}.log").read_text(errors="replace").splitlines():
             if '"level": "warning"' in line or '"level": "error"' in line:
                 entry = json.loads(line)
-                about = (str(entry[key]) for key in ("reason", "explanation") if entry.get(key))
-                found[" ".join((entry["event"], *about))] = None
-    return list(found)
+                about = [str(entry[key]) for key in ("reason", "explanation") if entry.get(key)]
+                found[" ".join((entry["event"], *about))] = (entry["level"] != "error", not about)
+    return sorted(found, key=lambda said: found[said])
 
 
 def _spoken(arrivals: Sequence[Arrival]) -> Iterator[float]:

@@ -44,14 +44,17 @@ def print_faults(console: Console, found: Sequence[str], complaints: Sequence[st
     """What is wrong, and what the services said about it."""
     console.print()
     for fault in found:
-        console.print(f"[bold red]not as it should be:[/bold red] {fault}", highlight=False, soft_wrap=True)
-    for complaint in complaints[-MAX_COMPLAINTS:]:
-        console.print(f"  [dim]logged:[/dim] {complaint}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(("not as it should be: ", "bold red"), fault), soft_wrap=True)
+    for complaint in complaints[:MAX_COMPLAINTS]:
+        console.print(Text.assemble(("  logged: ", "dim"), complaint), soft_wrap=True)
 
 
 def print_words(console: Console, calls: Sequence[DemoCall], recogniser: str) -> None:
-    """A row per call and side."""
-    table = Table(title=f"Words ({recogniser})", title_justify="left", title_style="bold", box=None)
+    """The calls by name, then a row per call and side."""
+    for call in calls:
+        console.print(Text.assemble((call.name, "bold"), f"  {call.title}"), soft_wrap=True)
+    console.print()
+    table = _table(f"Words ({recogniser})")
     for column in ("call", "side", "audio", "words heard", "in the script", "word error rate"):
         table.add_column(column, justify="left" if column in {"call", "side"} else "right")
     for call in calls:
@@ -60,19 +63,19 @@ def print_words(console: Console, calls: Sequence[DemoCall], recogniser: str) ->
             heard = len(call.heard.transcript(channel).split())
             scored = scores.get(channel)
             table.add_row(
-                f"{call.name} · {call.title}",
+                call.name,
                 Text(channel.speaker, COLOURS[channel]),
                 clock(call.duration_s),
                 str(heard),
                 str(scored.words) if scored else "-",
                 f"{scored.rate:.1%}" if scored else "-",
             )
-    console.print(table)
+    _print(console, table)
 
 
 def print_hops(console: Console, hops: Sequence[Hop]) -> None:
     """A row per hop."""
-    table = Table(title="Latency", title_justify="left", title_style="bold", box=None)
+    table = _table("Latency")
     table.add_column("hop")
     for column in ("p50 ms", "p99 ms", "measured"):
         table.add_column(column, justify="right")
@@ -80,11 +83,25 @@ def print_hops(console: Console, hops: Sequence[Hop]) -> None:
         if hop.values_ms:
             p50, p99 = (f"{percentile(hop.values_ms, percent):,.0f}" for percent in (50, 99))
             table.add_row(hop.name, p50, p99, str(len(hop.values_ms)))
-    console.print(table)
+    _print(console, table)
 
 
 def print_places(console: Console, folder: Path, shown: Sequence[tuple[str, str]]) -> None:
     """Where the run left what it saw."""
-    console.print(f"[bold]Left in[/bold] {folder}")
+    console.print(Text.assemble(("Left in ", "bold"), str(folder)))
     for name, meaning in shown:
-        console.print(f"  {name:<16} {meaning}", highlight=False, soft_wrap=True)
+        console.print(f"  {name:<16} {meaning}", soft_wrap=True)
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False)
+
+
+def _print(console: Console, table: Table) -> None:
+    """Without blanks at the ends of lines where they would be kept."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as shown:
+        console.print(table)
+    console.print("\n".join(line.rstrip() for line in shown.get().splitlines()), soft_wrap=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from contracts.metrics import ANNOUNCE_LAG, DELIVERY_LAG, INGEST_LAG
 from demo import observed, report
@@ -19,6 +20,7 @@ from demo.call import DemoCall
 from demo.calls import Planned
 from demo.conversation import Line
 from demo.follow import Follower
+from demo.interruption import run_until_interrupted
 from demo.latency import Hop
 from demo.screen import Screen, spoken
 from embedded import resources, terraform, trigger_function
@@ -33,9 +35,9 @@ REFRESH_S = 0.125
 LAST_WORDS_S = 90
 """After the last caller hung up: a stream that stops in mid-word may go on for a minute, and reserve."""
 FILES = (
-    ("call-N.txt", "what `connect-transcription transcript <contact>` prints of it"),
+    ("call-N.txt", "what `connect-transcription transcript` prints of it"),
     ("callback.jsonl", "every request that the callback received"),
-    ("events.jsonl", "every event on the bus, as an extra consumer's queue received it"),
+    ("events.jsonl", "every event on the bus, as one more consumer received it"),
     ("logs/", "what each process wrote"),
 )
 
@@ -71,7 +73,7 @@ def run_elsewhere(options: Options, system: System, surroundings: Surroundings, 
     """Plays the calls on a system that runs already; exit code as of `run`."""
     calls = [planned.view for planned in options.planned]
     os.environ.update(system.aws.environment)
-    follower = asyncio.run(_play(options, system, console, surroundings))
+    follower = run_until_interrupted(lambda: _play(options, system, console, surroundings))
     return _sum_up(console, options, calls, _emulators_hops(system, follower, calls))
 
 
@@ -88,12 +90,12 @@ def run(options: Options, console: Console) -> int:
         recogniser="pocketsphinx",
         deepgram=options.deepgram,
         make_resources=terraform.apply_local if options.with_terraform else resources.create,
-        on_stage=lambda stage: console.print(f"[dim]starting[/dim] {stage}", highlight=False),
+        on_stage=lambda stage: console.print(Text.assemble(("starting ", "dim"), stage)),
     )
     with running(configuration) as system:
-        console.print(f"[dim]ready after[/dim] {time.monotonic() - began_at:.1f} s\n", highlight=False)
+        console.print(Text.assemble(("ready after ", "dim"), f"{time.monotonic() - began_at:.1f} s\n"))
         os.environ.update(system.aws.environment)  # this process is a client of the embedded AWS, too
-        follower = asyncio.run(_play(options, system, console, Surroundings()))
+        follower = run_until_interrupted(lambda: _play(options, system, console, Surroundings()))
         hops = _emulators_hops(system, follower, calls)
         _keep_transcripts(system, options.folder, calls)
     hops += _services_hops(system.logs)
@@ -183,7 +185,7 @@ async def _show(console: Console, calls: Sequence[DemoCall]) -> None:
 
 
 def _print_line(console: Console, call: DemoCall, line: Line) -> None:
-    console.print(call.name, *spoken(line), sep="  ", highlight=False, soft_wrap=True)
+    console.print(call.name, *spoken(line), sep="  ", soft_wrap=True)
 
 
 def _keep_transcripts(system: System, folder: Path, calls: Sequence[DemoCall]) -> None:

@@ -1,6 +1,7 @@
 """The calls side by side while they go on: progress, one colour per side, interim text until it is final."""
 
 from collections.abc import Sequence
+from typing import IO
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.panel import Panel
@@ -20,6 +21,11 @@ MAX_LINES = 24
 _SIDE_BY_SIDE_COLUMNS = 110
 _FRAME_LINES = 4
 """Lines of a panel that are not transcript: its borders, the progress bar and a blank."""
+
+
+def console_of(width: int | None = None, file: IO[str] | None = None) -> Console:
+    """What every line goes to. Nothing in a text is markup: names of files are the user's own."""
+    return Console(width=width, file=file, markup=False, emoji=False, highlight=False)
 
 
 def clock(seconds: float) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from contracts.metrics import DELIVERY_LAG
 from demo.call import DemoCall
-from demo.observed import Arrival, counted, deepgram_to_callback, first_audio, spoken_to_callback
+from demo.observed import Arrival, complaints, counted, deepgram_to_callback, first_audio, spoken_to_callback
 
 
 def call() -> DemoCall:
@@ -70,3 +70,17 @@ def test_a_services_own_values_are_read_from_its_log(tmp_path: Path) -> None:
     ]
     (tmp_path / "delivery.log").write_text("\n".join(map(json.dumps, documents)) + "\nnot json\n")
     assert counted(tmp_path, "delivery", DELIVERY_LAG, "hop").values_ms == [5, 6, 7]
+
+
+def test_errors_and_reasons_come_before_what_follows_from_them(tmp_path: Path) -> None:
+    for service in ("transcribe", "delivery"):
+        (tmp_path / f"{service}.log").touch()
+    entries = [
+        {"level": "warning", "event": "ingest.link_closed"},
+        {"level": "info", "event": "ingest.ready"},
+        {"level": "warning", "event": "session.failed", "reason": "refused"},
+        {"level": "error", "event": "session.lost"},
+        {"level": "warning", "event": "ingest.link_closed"},
+    ]
+    (tmp_path / "ingest.log").write_text("\n".join(map(json.dumps, entries)))
+    assert complaints(tmp_path) == ["session.lost", "session.failed refused", "ingest.link_closed"]

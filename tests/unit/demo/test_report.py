@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -8,6 +9,8 @@ from contracts.audio import Channel
 from demo import report
 from demo.call import DemoCall
 from demo.latency import Hop
+from demo.run import FILES
+from demo.screen import console_of
 
 
 def call(outcome: str | None, customer: str, agent: str, *, scored: bool = True) -> DemoCall:
@@ -79,3 +82,18 @@ def test_a_hop_without_values_is_left_out() -> None:
     assert [line.split()[1:] for line in text.splitlines() if line.strip().startswith("measured")] == [
         ["20", "30", "3"]
     ]
+
+
+def test_what_is_piped_fits_80_columns_and_no_line_ends_in_blanks() -> None:
+    made = call("completed", "my name was john", "thank you john")
+    made.title = "a[red]b, a recording with a name that is rather long"
+    out = io.StringIO()
+    console = console_of(width=80, file=out)
+    report.print_words(console, [made], "Deepgram at wss://[::1]/v1/listen")
+    report.print_hops(console, [Hop("  Deepgram's message at transcribe -> callback", [1_234, 5])])
+    report.print_places(console, Path(".demo"), FILES)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "call 1  a[red]b, a recording with a name that is rather long"
+    assert "Words (Deepgram at wss://[::1]/v1/listen)" in lines
+    assert all(line == line.rstrip() and len(line) <= 80 for line in lines)
+    assert sum("call 1" in line for line in lines) == 3
