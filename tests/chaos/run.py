@@ -89,17 +89,21 @@ class Outcome:
 class Insisting:
     """A flow whose error branch leads back to its Lambda block."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, tell: Callable[[str], None]) -> None:
         self._function = function
+        self._tell = tell
 
     async def __call__(self, event: Any) -> Answer:
         """Invokes until the trigger has taken the request, within bounds."""
+        answer = await self._function(event)
         for _ in range(INVOCATIONS - 1):
-            answer = await self._function(event)
             if answer.external.get("lambdaResult") == "success":
                 return answer
             await asyncio.sleep(INVOKE_AGAIN_S)
-        return await self._function(event)
+            answer = await self._function(event)
+        if answer.external.get("lambdaResult") != "success":
+            self._tell(f"the trigger took no request: {answer.error or dict(answer.external)}")
+        return answer
 
 
 async def disturbed_run(
@@ -128,7 +132,7 @@ async def disturbed_run(
         try:
             await play(
                 system,
-                Insisting(function),
+                Insisting(function, tell),
                 make,
                 stagger_s=plan.stagger_s,
                 last_words_s=LAST_WORDS_S,

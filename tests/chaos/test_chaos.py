@@ -12,7 +12,7 @@ EVERY_S = 3
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 async def test_no_word_is_lost_or_told_twice_whatever_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
