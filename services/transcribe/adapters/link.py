@@ -4,14 +4,16 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, override
 
 from pydantic import BaseModel, ValidationError
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import Event
 
 from contracts.link import (
     DEAD_AFTER_S,
@@ -36,6 +38,7 @@ HELLO_S = 5.0
 MAX_OUTBOX = 20_000
 """Frames that a peer has not read; a peer that lets so many wait is as good as dead."""
 PROTOCOL_ERROR = 1002
+_MESSAGE = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
 
 class Attendant(Protocol):
@@ -56,6 +59,28 @@ class Attendant(Protocol):
     def bereave(self, link: "Link") -> None:
         """The link is dead."""
         ...
+
+
+class _Direct(ServerConnection):
+    """Audio is taken as it comes: a queue and a task's turn for each frame would cost more than the frame.
+
+    Whatever waits for `recv` goes first: audio never overtakes a control frame.
+    """
+
+    take: Callable[[bytes], None] | None = None
+    waiting = 0
+    """Messages for `recv`; its caller counts them down."""
+
+    @override
+    def process_event(self, event: Event) -> None:
+        if isinstance(event, Frame) and event.opcode in _MESSAGE:
+            whole_audio = event.opcode is Opcode.BINARY and event.fin
+            if whole_audio and self.take is not None and not self.waiting:
+                with suppress(MalformedFrame):  # found again, and answered, by the reader
+                    self.take(bytes(event.data))
+                    return
+            self.waiting += event.fin
+        super().process_event(event)
 
 
 class Link:
@@ -127,10 +152,12 @@ class LinkServer:
             ping_timeout=DEAD_AFTER_S - HEARTBEAT_S - CLOSE_S,
             close_timeout=CLOSE_S,
             server_header=None,
+            create_connection=_Direct,
         ) as server:
             yield next(iter(server.sockets)).getsockname()[1]
 
     async def _serve(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, _Direct)  # noqa: S101 -- as it was asked for
         try:
             link = await self._greet(connection)
         except (LinkRefused, MalformedFrame, ValidationError, TimeoutError, ConnectionClosed) as error:
@@ -148,9 +175,10 @@ class LinkServer:
             self._attendant.bereave(link)
             logger().info("transcribe.link_down", peer=link.peer, close_code=connection.close_code)
 
-    async def _greet(self, connection: ServerConnection) -> Link:
+    async def _greet(self, connection: _Direct) -> Link:
         async with asyncio.timeout(HELLO_S):
             first = await connection.recv()
+        connection.waiting -= 1
         frame = FROM_INGEST.validate_json(first)
         if not isinstance(frame, Hello):
             raise LinkRefused("the first frame was not hello")
@@ -161,15 +189,21 @@ class LinkServer:
         link.send(Hello(versions=(version,), peer=self._process))
         return link
 
-    async def _read(self, connection: ServerConnection, link: Link) -> None:
+    async def _read(self, connection: _Direct, link: Link) -> None:
         """Reads until the link is dead; a malformed frame ends it."""
+
+        def take(audio: bytes) -> None:
+            for chunk in list(decode_audio(audio)):
+                self._attendant.deliver(link, chunk.handle, chunk)
+
+        connection.take = take
         try:
             async for frame in connection:
                 if isinstance(frame, bytes):
-                    for chunk in decode_audio(frame):
-                        self._attendant.deliver(link, chunk.handle, chunk)
+                    take(frame)
                 else:
                     self._dispatch(link, FROM_INGEST.validate_json(frame))
+                connection.waiting -= 1
         except (MalformedFrame, ValidationError) as error:
             logger().warning("transcribe.link_malformed", peer=link.peer, exc_info=error)
             await connection.close(PROTOCOL_ERROR)
