@@ -11,7 +11,7 @@ from services.trigger.refusal import Reason, Refused
 CONTACT_ID = "{contact-id}"
 SCHEMES = frozenset({"http", "https", "ws", "wss"})
 MAX_URL_CHARACTERS = 2_048
-_UNPRINTABLE_OR_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
+_UNPRINTABLE_OR_AMBIGUOUS = re.compile(r"[\s\x00-\x20\x7f\\]")
 """What some URL parsers drop or turn around, and others keep."""
 
 
@@ -21,7 +21,7 @@ def read_callback(
     """The callback; None when neither the flow nor the operator names one.
 
     Args:
-        urls: Elements of `dg_callback`; an empty one counts as not set.
+        urls: Elements of `dg_callback`; an empty one means none, the operator's neither.
         methods: Elements of `dg_callback_method`.
         default: The operator's callback.
         contact_id: Put in the place of every `{contact-id}`.
@@ -34,7 +34,7 @@ def read_callback(
             Reason.SEVERAL_CALLBACKS,
             "dg_callback names several URLs; name one, and write spaces inside it as %20.",
         )
-    template = (urls[0] if urls else "") or default
+    template = urls[0] if urls else default
     if not template:
         return None
     return Callback(url=_usable(template.replace(CONTACT_ID, contact_id)), method=_method(methods))
@@ -54,13 +54,15 @@ def _what_is_wrong(url: str) -> str | None:
         return "has white space, a control character or a backslash in it"
     try:
         parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return "has a host or port that cannot be read"
     if parts.scheme not in SCHEMES:
         return "does not begin with https://, http://, wss:// or ws://"
     if not host:
         return "has no host"
+    if "" in host.removesuffix(".").split(".") or port == 0:
+        return "has a host or port that cannot be reached"
     return None
 
 

@@ -5,6 +5,7 @@ any case, and split on single spaces: each element is one value of a repeated pa
 inside an element and `\\` a backslash; any other backslash stands for itself.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,10 @@ OURS = frozenset({"callback", "callback_method"})
 """Never sent to Deepgram: transcripts are delivered from the session's log, in order."""
 MONO_MODELS = "flux-"
 """Prefix of models that take one channel only, on another path of the API (Deepgram: `/v2/listen`)."""
+MAX_CHARACTERS = 65_536
+"""Of all parameters together; Connect allows 32 KB of attributes."""
+_PIECE = re.compile(r"\\([ \\])|( )|([^ \\]+|\\)")
+"""An escape, a separator, or what stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ def read_wishes(
 ) -> Wishes:
     """Reads the attributes; a default counts where the flow has not set its parameter.
 
+    The default callback is not for the copies of a load test, which are many and paced.
+
     Raises:
         Refused: the session could not work as asked.
     """
@@ -57,8 +64,12 @@ def read_wishes(
             wanted.setdefault(name, []).append(value)
     wanted.update(asked)
     _refuse_what_cannot_work(wanted)
+    pace_realtime = attributes.get(PACE_ATTRIBUTE) == "true"
     callback = read_callback(
-        wanted.get("callback", []), wanted.get("callback_method", []), default_callback, contact_id
+        wanted.get("callback", []),
+        wanted.get("callback_method", []),
+        None if pace_realtime else default_callback,
+        contact_id,
     )
     _add_tag(wanted)
     return Wishes(
@@ -66,7 +77,7 @@ def read_wishes(
             (name, value) for name, values in wanted.items() if name not in OURS for value in values
         ),
         callback=callback,
-        pace_realtime=attributes.get(PACE_ATTRIBUTE) == "true",
+        pace_realtime=pace_realtime,
     )
 
 
@@ -75,19 +86,13 @@ def split(value: str) -> list[str]:
 
     A backslash before anything but a space or a backslash stays, as one at the end does.
     """
-    elements = [""]
-    escaped = False
-    for character in value:
-        if escaped and character in " \\":
-            elements[-1] = elements[-1][:-1] + character
-            escaped = False
-        elif character == " ":
-            elements.append("")
-            escaped = False
+    elements: list[list[str]] = [[]]
+    for escaped, separator, plain in _PIECE.findall(value):
+        if separator:
+            elements.append([])
         else:
-            elements[-1] += character
-            escaped = character == "\\"
-    return elements
+            elements[-1].append(escaped or plain)
+    return ["".join(pieces) for pieces in elements]
 
 
 def _split_attributes(attributes: Mapping[str, object]) -> Iterator[tuple[str, list[str]]]:
@@ -105,6 +110,10 @@ def _split_attributes(attributes: Mapping[str, object]) -> Iterator[tuple[str, l
 
 
 def _refuse_what_cannot_work(wanted: Mapping[str, Sequence[str]]) -> None:
+    if sum(len(name) + len(value) for name, values in wanted.items() for value in values) > MAX_CHARACTERS:
+        raise Refused(
+            Reason.MALFORMED_ATTRIBUTE, f"The dg_ attributes are longer than {MAX_CHARACTERS} characters."
+        )
     for name in sorted(FORBIDDEN & wanted.keys()):
         raise Refused(
             Reason.FORBIDDEN_PARAMETER,

@@ -59,7 +59,7 @@ def contact_event(event: object, context: Context) -> dict[str, int]:
     except ValidationError as invalid:
         _tell_misconfigured(invalid, context)
         return {"contacts": 0}
-    return {"contacts": trigger.hear(event)}
+    return {"contacts": trigger.hear(event, time.monotonic())}
 
 
 @cache

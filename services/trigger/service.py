@@ -23,6 +23,8 @@ ANSWER_S = 7.5
 """Of an invocation, until the flow must be answered; Connect waits 8 s."""
 CONFIRM_S = 4.0
 """Of an invocation, until the owners must have confirmed a pause; Connect waits 8 s for the answer."""
+HEAR_S = 14.0
+"""Of an invocation, for a contact event; the function ends after 15 s."""
 
 type Answer = dict[str, str]
 """Flat, strings only: a contact flow reads it as STRING_MAP."""
@@ -43,27 +45,27 @@ NOT_CONFIRMED = Refusal(
 class Headers(Protocol):
     """Where headers are kept."""
 
-    def put(self, header: SessionHeader, entry: ContactSession) -> Stored:
-        """What became of them."""
+    def put(self, header: SessionHeader, entry: ContactSession, until: float) -> Stored:
+        """What became of them, known by the instant `until`."""
         ...
 
 
 class Intents(Protocol):
-    """What is asked of contacts; every method may raise StoreUnavailable."""
+    """What is asked of contacts; every method may raise StoreUnavailable, and has by the instant `until`."""
 
-    def intents(self, contact_id: ContactId) -> ContactIntents:
+    def intents(self, contact_id: ContactId, until: float) -> ContactIntents:
         """As they stand."""
         ...
 
-    def change(self, contact_id: ContactId, change: Change) -> ContactIntents:
+    def change(self, contact_id: ContactId, change: Change, until: float) -> ContactIntents:
         """Makes a change durable, and gives the intents that hold then."""
         ...
 
-    def sessions(self, contact_id: ContactId) -> tuple[SessionId, ...]:
+    def sessions(self, contact_id: ContactId, until: float) -> tuple[SessionId, ...]:
         """The contact's sessions, whatever became of them."""
         ...
 
-    def requested_at_ms(self, contact_id: ContactId, session_id: SessionId) -> int | None:
+    def requested_at_ms(self, contact_id: ContactId, session_id: SessionId, until: float) -> int | None:
         """When the session was requested first."""
         ...
 
@@ -119,7 +121,8 @@ class Trigger:
             case Request():
                 answer = self._start(decision, event, invocation_id, now_ms, now + ANSWER_S)
             case Command():
-                answer = self._command(decision, now_ms, now + CONFIRM_S)
+                patience_s = ANSWER_S if decision.action is Action.STOP else CONFIRM_S
+                answer = self._command(decision, now_ms, now + patience_s)
             case Refusal():
                 answer = decision
         log = logger(request_id=invocation_id)
@@ -139,17 +142,21 @@ class Trigger:
                 pass
         return {"lambdaResult": "success", **answer}
 
-    def hear(self, event: object) -> int:
+    def hear(self, event: object, now: float) -> int:
         """Takes an event of the account's default bus; gives how many contacts it means anything to.
+
+        Args:
+            event: As Lambda hands it over.
+            now: Of the monotonic clock.
 
         Raises:
             StoreUnavailable: Lambda invokes the handler again.
         """
         heard = read_contact_event(event)
-        touched = 0
+        touched, until = 0, now + HEAR_S
         for contact_id, change in heard.changes if heard else ():
-            if self._intents.sessions(contact_id):
-                self._intents.change(contact_id, change)
+            if self._intents.sessions(contact_id, until):
+                self._intents.change(contact_id, change, until)
                 touched += 1
         if heard and touched:
             outcome = "transferred" if heard.disconnected_at_ms is None else "disconnected"
@@ -160,30 +167,30 @@ class Trigger:
         self, request: Request, event: object, invocation_id: str, now_ms: int, until: float
     ) -> dict[str, str] | Refusal:
         contact_id = request.header.contact_id
-        stored = self._headers.put(request.header, request.entry)
+        stored = self._headers.put(request.header, request.entry, until)
         if stored is Stored.KNOWN:
             try:
-                stopped_at_ms = self._stopped_at_ms(request)
+                stopped_at_ms = self._stopped_at_ms(request, until)
             except StoreUnavailable:
                 stored = Stored.UNAVAILABLE
             else:
                 if stopped_at_ms is not None:
                     again = decide(event, self._choices, invocation_id, now_ms, stopped_at_ms)
                     assert isinstance(again, Request)  # noqa: S101 -- the same event was a request before
-                    request, stored = again, self._headers.put(again.header, again.entry)
+                    request, stored = again, self._headers.put(again.header, again.entry, until)
         if stored is Stored.UNAVAILABLE:
             return replace(STORE_UNAVAILABLE, contact_id=contact_id)
         if not self._bus.publish(request.event, until):
             return replace(BUS_UNAVAILABLE, contact_id=contact_id)
         return {"sessionId": request.header.session_id}
 
-    def _stopped_at_ms(self, request: Request) -> int | None:
+    def _stopped_at_ms(self, request: Request, until: float) -> int | None:
         """When the session that is asked for again was stopped; None: it was not, and this is a retry."""
         contact_id, session_id = request.header.contact_id, request.header.session_id
-        stopped_at_ms = self._intents.intents(contact_id).stopped_at_ms
+        stopped_at_ms = self._intents.intents(contact_id, until).stopped_at_ms
         if stopped_at_ms is None:
             return None
-        requested_at_ms = self._intents.requested_at_ms(contact_id, session_id)
+        requested_at_ms = self._intents.requested_at_ms(contact_id, session_id, until)
         return stopped_at_ms if requested_at_ms is None or requested_at_ms <= stopped_at_ms else None
 
     def _command(self, command: Command, now_ms: int, until: float) -> dict[str, str] | Refusal:
@@ -195,11 +202,11 @@ class Trigger:
         change = changes[command.action]
         revisions: dict[SessionId, int] = {}
         try:
-            known = [one for one in command.predecessors if self._intents.sessions(one)]
+            known = [one for one in command.predecessors if self._intents.sessions(one, until)]
             for contact_id in (command.contact_id, *known):
-                written = self._intents.change(contact_id, lambda before: change(before, now_ms))
+                written = self._intents.change(contact_id, lambda before: change(before, now_ms), until)
                 # Only now: whoever claims a session that is requested later reads the intents.
-                revisions |= dict.fromkeys(self._intents.sessions(contact_id), written.revision)
+                revisions |= dict.fromkeys(self._intents.sessions(contact_id, until), written.revision)
         except StoreUnavailable:
             return replace(STORE_UNAVAILABLE, contact_id=command.contact_id)
         except Refused as refused:

@@ -16,8 +16,8 @@ POLL_S = 0.2
 class Logs(Protocol):
     """The sessions' logs."""
 
-    def newest(self, session_id: SessionId) -> tuple[LogRecord, ...]:
-        """The two newest records, newest first. Raises: StoreUnavailable."""
+    def newest(self, session_id: SessionId, until: float) -> tuple[LogRecord, ...]:
+        """The two newest records, newest first. Raises: StoreUnavailable, by the instant `until`."""
         ...
 
 
@@ -36,13 +36,15 @@ class Confirmations:
         """
         open_ones = dict(revisions)
         while True:
-            open_ones = {session: of for session, of in open_ones.items() if not self._confirmed(session, of)}
+            open_ones = {
+                session: of for session, of in open_ones.items() if not self._confirmed(session, of, until)
+            }
             if not open_ones or time.monotonic() + POLL_S >= until:
                 return len(open_ones)
             time.sleep(POLL_S)
 
-    def _confirmed(self, session_id: SessionId, revision: int) -> bool:
+    def _confirmed(self, session_id: SessionId, revision: int, until: float) -> bool:
         try:
-            return is_confirmed(self._logs.newest(session_id), revision)
+            return is_confirmed(self._logs.newest(session_id, until), revision)
         except StoreUnavailable:
             return False

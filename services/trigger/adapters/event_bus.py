@@ -36,14 +36,14 @@ class EventBus:
 
         Args:
             event: The event.
-            until: Instant of `time.monotonic` by which the answer must be known: a second attempt that could
-                take longer is not made.
+            until: Instant of `time.monotonic` by which the answer must be known: an attempt that could take
+                longer is not made.
         """
         for attempt in range(ATTEMPTS):
-            if attempt:
-                if time.monotonic() + PAUSE_S + CONNECT_TIMEOUT_S + READ_TIMEOUT_S > until:
-                    return False
-                time.sleep(PAUSE_S)
+            pause_s = PAUSE_S if attempt else 0.0
+            if time.monotonic() + pause_s + CONNECT_TIMEOUT_S + READ_TIMEOUT_S > until:
+                return False
+            time.sleep(pause_s)
             if self._accepted(event):
                 return True
         return False

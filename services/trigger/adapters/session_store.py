@@ -21,13 +21,24 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-CONFIG = Config(connect_timeout=0.5, read_timeout=1.0, retries={"mode": "standard", "total_max_attempts": 1})
-"""Of one attempt; all take about 3 s: Connect waits 8 s for the answer, and the bus may need 5."""
+CONNECT_TIMEOUT_S = 0.5
+READ_TIMEOUT_S = 1.0
+CONFIG = Config(
+    connect_timeout=CONNECT_TIMEOUT_S,
+    read_timeout=READ_TIMEOUT_S,
+    retries={"mode": "standard", "total_max_attempts": 1},
+)
+"""Of one attempt; all of a write take about 3 s: Connect waits 8 s for the answer, and the bus may need 5."""
 SECONDS_PER_DAY = 86_400
 ATTEMPTS = 2
 """A transaction may meet another one on the same items, as a retried invocation's does."""
 PAUSE_S = 0.1
 """Between attempts."""
+
+
+def is_in_time(until: float) -> bool:
+    """Whether a call of the store that begins now is over by the instant `until` of `time.monotonic`."""
+    return time.monotonic() + CONNECT_TIMEOUT_S + READ_TIMEOUT_S <= until
 
 
 class SessionStore:
@@ -38,8 +49,15 @@ class SessionStore:
         self._table = table
         self._retention_s = retention_days * SECONDS_PER_DAY
 
-    def put(self, header: SessionHeader, entry: ContactSession) -> Stored:
-        """Unless the store is unavailable the header and the entries of contact and session are durable."""
+    def put(self, header: SessionHeader, entry: ContactSession, until: float) -> Stored:
+        """Unless the store is unavailable the header and the entries of contact and session are durable.
+
+        Args:
+            header: The session's.
+            entry: The contact's, of the session.
+            until: Instant of `time.monotonic` by which this is known; an attempt that could take longer is
+                not made.
+        """
         expires_at = header.requested_at_ms // 1_000 + self._retention_s
         items = [
             self._item(header_key(header.session_id), header, expires_at),
@@ -47,8 +65,10 @@ class SessionStore:
             self._item(open_session_key(entry.session_id, entry.requested_at_ms), entry, expires_at),
         ]
         for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(PAUSE_S)
+            pause_s = PAUSE_S if attempt else 0.0
+            if not is_in_time(until - pause_s):
+                break
+            time.sleep(pause_s)
             stored = self._stored(items)
             if stored is not Stored.UNAVAILABLE:
                 return stored

@@ -102,12 +102,12 @@ def publishes(peer: Peer, patience_s: float = 10) -> bool:
         return EventBus(client, "bus").publish(REQUESTED, time.monotonic() + patience_s)
 
 
-def puts(peer: Peer) -> Stored:
+def puts(peer: Peer, patience_s: float = 10) -> Stored:
     with (
         peer.serve() as url,
         closing(session().client("dynamodb", endpoint_url=url, config=session_store.CONFIG)) as client,
     ):
-        return SessionStore(client, "table", 30).put(HEADER, ENTRY)
+        return SessionStore(client, "table", 30).put(HEADER, ENTRY, time.monotonic() + patience_s)
 
 
 def cancelled(*codes: str) -> Scripted:
@@ -140,7 +140,7 @@ def test_a_bus_that_never_answers_is_given_up_within_five_seconds() -> None:
 
 def test_a_second_attempt_is_not_made_when_the_flow_could_not_wait_for_it() -> None:
     peer = Peer(UNAVAILABLE, ACCEPTED)
-    assert not publishes(peer, patience_s=2)
+    assert not publishes(peer, patience_s=2.5)
     assert peer.asked == 1
 
 

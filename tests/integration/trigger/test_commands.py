@@ -1,5 +1,6 @@
 """Pause, resume, stop and contact events with a real store: nothing is lost, or promised too early."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.integration.trigger.test_function import Function
 from tests.unit.trigger.flow_events import flow_event
 
 ARN = "arn:aws:connect:eu-west-2:111111111111:instance/9308c2a1-9bc6-4cea-8290-6c0b4a6d38fa"
+LATER = math.inf
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def test_a_pause_succeeds_once_the_owner_has_confirmed(
     owner = started(aws, stack, function, "paused")
     with ThreadPoolExecutor(1) as other:
         answer = other.submit(function.invoke, event("paused", "pause"))
-        while not store.intents(ContactId("paused")).pauses:
+        while not store.intents(ContactId("paused"), LATER).pauses:
             assert not answer.done()
         assert not answer.done()
         owner.confirms(1)
@@ -127,7 +129,7 @@ def test_a_pause_that_nobody_confirms_fails_within_connects_patience_and_stays_a
     answer = function.invoke(event("unconfirmed", "pause"))
     assert (answer["lambdaResult"], answer["reason"]) == ("fail", "not_confirmed")
     assert 3 < time.monotonic() - began < 6
-    [pause] = store.intents(ContactId("unconfirmed")).pauses
+    [pause] = store.intents(ContactId("unconfirmed"), LATER).pauses
     assert pause.to_ms is None
 
 
@@ -135,7 +137,7 @@ def test_a_pause_of_a_contact_without_a_session_holds_for_one_that_comes(
     function: Function, store: IntentsStore
 ) -> None:
     assert function.invoke(event("later", "pause")) == {"lambdaResult": "success", "sessions": "0"}
-    assert len(store.intents(ContactId("later")).pauses) == 1
+    assert len(store.intents(ContactId("later"), LATER).pauses) == 1
 
 
 def test_a_pause_after_a_transfer_reaches_the_session_that_began_before(
@@ -146,7 +148,7 @@ def test_a_pause_after_a_transfer_reaches_the_session_that_began_before(
     answer = function.invoke(event("second-leg", "pause", previous="first-leg"))
     assert answer == {"lambdaResult": "success", "sessions": "1"}
     for contact_id in ("first-leg", "second-leg"):
-        assert len(store.intents(ContactId(contact_id)).pauses) == 1
+        assert len(store.intents(ContactId(contact_id), LATER).pauses) == 1
 
 
 def test_after_a_stop_the_same_flow_starts_a_new_session_and_its_retry_none(function: Function) -> None:
@@ -173,12 +175,12 @@ def test_of_two_writers_at_once_neither_is_lost(store: IntentsStore) -> None:
             return intents.accepted(before, ContactId(f"next-{number}"))
 
         barrier.wait(10)
-        store.change(contact_id, change)
+        store.change(contact_id, change, LATER)
 
     with ThreadPoolExecutor(3) as writers:
         for done in [writers.submit(write, number) for number in range(3)]:
             done.result()
-    written = store.intents(contact_id)
+    written = store.intents(contact_id, LATER)
     assert sorted(written.accepted_contact_ids) == ["next-0", "next-1", "next-2"]
     assert written.revision == 3
 
@@ -199,7 +201,7 @@ def test_the_end_of_a_known_contact_is_an_end_hint(
 ) -> None:
     function.invoke(event("ends", "start"))
     assert contact_events.invoke(disconnected("ends")) == {"contacts": 1}
-    assert store.intents(ContactId("ends")).ended_at_ms == 1_772_357_415_000
+    assert store.intents(ContactId("ends"), LATER).ended_at_ms == 1_772_357_415_000
 
 
 def test_an_event_of_a_contact_without_sessions_costs_one_read_and_writes_nothing(
@@ -207,7 +209,7 @@ def test_an_event_of_a_contact_without_sessions_costs_one_read_and_writes_nothin
 ) -> None:
     assert contact_events.invoke(disconnected("stranger")) == {"contacts": 0}
     assert contact_events.invoke({"source": "aws.ec2"}) == {"contacts": 0}
-    assert store.intents(ContactId("stranger")).revision == 0
+    assert store.intents(ContactId("stranger"), LATER).revision == 0
 
 
 def test_a_transferred_call_ends_with_its_last_leg(
@@ -216,8 +218,8 @@ def test_a_transferred_call_ends_with_its_last_leg(
     leg = ContactId("leg-1")
     function.invoke(event("leg-1", "start"))
     assert contact_events.invoke(initiated("leg-2", "leg-1")) == {"contacts": 1}
-    assert store.intents(leg).accepted_contact_ids == ("leg-2",)
+    assert store.intents(leg, LATER).accepted_contact_ids == ("leg-2",)
     contact_events.invoke(disconnected("leg-1"))
-    assert store.intents(leg).ended_at_ms is None
+    assert store.intents(leg, LATER).ended_at_ms is None
     contact_events.invoke(disconnected("leg-2", "leg-1"))
-    assert store.intents(leg).ended_at_ms is not None
+    assert store.intents(leg, LATER).ended_at_ms is not None

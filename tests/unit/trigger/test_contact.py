@@ -149,13 +149,26 @@ def test_every_contact_id_in_the_callback_is_replaced_and_nowhere_else() -> None
     assert asked.parameters == (("extra", "id:{contact-id}"), TAG)
 
 
-@pytest.mark.parametrize("value", [None, "", "UNSET"])
+@pytest.mark.parametrize("value", [None, "UNSET"])
 def test_without_a_callback_the_default_is_taken(value: str | None) -> None:
     attributes: dict[str, object] = {} if value is None else {"dg_callback": value}
     assert wishes(attributes).callback is None
     assert wishes(attributes, callback="https://d.example/{contact-id}").callback == Callback(
         url=f"https://d.example/{CONTACT}"
     )
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"dg_callback": " "}, {"dg_callback": "UNSET", "dgintegrator_enforcerealtime": "true"}],
+    ids=["told-so", "load-test"],
+)
+def test_a_session_can_be_without_any_callback(attributes: dict[str, object]) -> None:
+    assert wishes(attributes, callback="https://d.example").callback is None
+
+
+def test_more_parameters_than_connect_has_attributes_are_refused() -> None:
+    assert reason({"dg_keyterm": "a " * 70_000}) is Reason.MALFORMED_ATTRIBUTE
 
 
 @pytest.mark.parametrize(
@@ -184,6 +197,11 @@ def test_several_callbacks_are_refused() -> None:
         "https://",
         "https:///path",
         "https://:443/",
+        "https://.",
+        "https://a..example/",
+        "https://a.example:0/",
+        "https://a.example/\u00a0x",
+        "https://a.example/\u2028x",
         "https://a.example:99999/",
         "https://a.example:port/",
         "https://[::1/",
