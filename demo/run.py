@@ -35,7 +35,7 @@ REFRESH_S = 0.125
 LAST_WORDS_S = 90
 """After the last caller hung up: a stream that stops in mid-word may go on for a minute, and reserve."""
 FILES = (
-    ("call-N.txt", "what `connect-transcription transcript` prints of it"),
+    ("call-N.txt", "as `.venv/bin/connect-transcription transcript` prints it"),
     ("callback.jsonl", "every request that the callback received"),
     ("events.jsonl", "every event on the bus, as one more consumer received it"),
     ("logs/", "what each process wrote"),
