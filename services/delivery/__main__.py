@@ -13,7 +13,8 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from pydantic import ValidationError
 
-from services.delivery.adapters.aws_calls import connections, direct
+from aws.direct import connections
+from services.delivery.adapters.aws_calls import ANSWER_S, direct
 from services.delivery.adapters.dead_letters import DeadLetters
 from services.delivery.adapters.egress import EgressPolicy
 from services.delivery.adapters.endpoint import Endpoints
@@ -65,7 +66,7 @@ async def _clients() -> "AsyncGenerator[_Clients]":
     aws = get_session()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        http = await enter(connections(aws))
+        http = await enter(connections(aws, ANSWER_S))
         yield _Clients(
             direct(aws, await enter(aws.create_client("sqs", config=AWS)), http),
             direct(aws, await enter(aws.create_client("dynamodb", config=AWS)), http),

@@ -11,10 +11,11 @@ from time import time
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
+from aws.direct import connections
 from contracts.events import Event
 from contracts.model import SessionId
 from contracts.queue import TranscriptMessage
-from services.transcribe.adapters.aws_calls import connections, direct
+from services.transcribe.adapters.aws_calls import ANSWER_S, direct
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.adapters.doors import Door
@@ -75,7 +76,7 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
         aws.create_client("dynamodb", config=_AWS) as dynamodb,
         aws.create_client("sqs", config=_AWS) as sqs,
         aws.create_client("events", config=_AWS) as events,
-        connections(aws) as http,
+        connections(aws, ANSWER_S) as http,
     ):
         send = SqsTranscriptQueue(direct(aws, sqs, http), settings.transcripts_queue_url).send
         put = EventBridgeBus(direct(aws, events, http), settings.event_bus_name).put

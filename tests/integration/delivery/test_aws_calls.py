@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator
 import pytest
 from aiobotocore.session import get_session
 
+from aws.direct import connections
 from contracts.model import SessionId
 from contracts.session import DeliveryMark, delivery_mark_key
 from embedded import resources
 from embedded.aws import AwsEndpoint
-from services.delivery.adapters.aws_calls import connections, direct
+from services.delivery.adapters.aws_calls import ANSWER_S, direct
 from services.delivery.adapters.reads import Reads
 from services.delivery.adapters.table import ABSENT, Put, Table
 from services.delivery.adapters.transcript_queue import TranscriptQueue
@@ -40,7 +41,7 @@ def stack(aws: AwsEndpoint) -> resources.Resources:
 async def table(between: InBetween, stack: resources.Resources) -> AsyncGenerator[Table]:
     session = get_session()
     async with (
-        connections(session) as http,
+        connections(session, ANSWER_S) as http,
         session.create_client("dynamodb", endpoint_url=between.url) as client,
     ):
         yield Table(direct(session, client, http), stack.table_name)
@@ -49,7 +50,10 @@ async def table(between: InBetween, stack: resources.Resources) -> AsyncGenerato
 @pytest.fixture
 async def queue(between: InBetween, stack: resources.Resources) -> AsyncGenerator[TranscriptQueue]:
     session = get_session()
-    async with connections(session) as http, session.create_client("sqs", endpoint_url=between.url) as client:
+    async with (
+        connections(session, ANSWER_S) as http,
+        session.create_client("sqs", endpoint_url=between.url) as client,
+    ):
         made = direct(session, client, http)
         yield TranscriptQueue(made, stack.transcripts_url, stack.transcripts_dlq_url, 30)
 
@@ -98,7 +102,7 @@ async def test_reads_that_are_asked_for_together_are_one_call(
 ) -> None:
     session = get_session()
     async with (
-        connections(session) as http,
+        connections(session, ANSWER_S) as http,
         session.create_client("dynamodb", endpoint_url=between.url) as client,
     ):
         made = direct(session, client, http)

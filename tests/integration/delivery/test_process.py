@@ -74,7 +74,7 @@ async def test_a_death_between_the_answer_and_the_mark_repeats_that_message_alon
         await asyncio.to_thread(first.start)
         surroundings.say(session, 1)
         await become(lambda: surroundings.mark(session), (1, 0))
-        store.holding = b'"sk": {"S": "delivery"}'
+        store.holding = b'"sk":{"S":"delivery"}'
         surroundings.say(session, 2, 3)
         await asyncio.wait_for(store.held.wait(), WITHIN_S)
         await asyncio.to_thread(first.kill)

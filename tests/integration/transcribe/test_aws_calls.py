@@ -10,10 +10,11 @@ from aiobotocore.session import get_session
 from aiohttp import web
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 
+from aws.direct import connections
 from contracts.model import SessionId
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
-from services.transcribe.adapters.aws_calls import connections, direct
+from services.transcribe.adapters.aws_calls import ANSWER_S, direct
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.session_store import DynamoSessionStore
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
@@ -63,7 +64,7 @@ async def served(peer: Peer, environment: pytest.MonkeyPatch) -> AsyncIterator["
     environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{runner.addresses[0][1]}")
     session = get_session()
     try:
-        async with session.create_client("dynamodb") as client, connections(session) as http:
+        async with session.create_client("dynamodb") as client, connections(session, ANSWER_S) as http:
             yield direct(session, client, http)
     finally:
         await runner.cleanup()
@@ -71,7 +72,7 @@ async def served(peer: Peer, environment: pytest.MonkeyPatch) -> AsyncIterator["
 
 async def test_the_store_appends_once_and_finds_what_is_there(stack: Resources) -> None:
     session = get_session()
-    async with session.create_client("dynamodb") as client, connections(session) as http:
+    async with session.create_client("dynamodb") as client, connections(session, ANSWER_S) as http:
         store = DynamoSessionStore(direct(session, client, http), stack.table_name, retention_days=30)
         assert isinstance(await store.append(record(1)), Appended)
         assert await store.append(record(1, writer="other#m1")) == Found(record(1))
@@ -87,7 +88,7 @@ async def test_queue_and_bus_take_what_they_take_from_the_sdk(aws: AwsEndpoint, 
     async with (
         session.create_client("sqs") as sqs,
         session.create_client("events") as events,
-        connections(session) as http,
+        connections(session, ANSWER_S) as http,
     ):
         queue = SqsTranscriptQueue(direct(session, sqs, http), stack.transcripts_url)
         assert await queue.send([message("a", 1), message("b", 1)]) == [YES, YES]

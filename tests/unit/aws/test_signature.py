@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transcribe.signature import Keys, Signer
+from aws.signature import Keys, Signer
 
 URL = "https://dynamodb.eu-west-2.amazonaws.com/"
 HEADERS = {
