@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "transcript",
         help="print what was said in a call",
         description="Prints the conversation of a contact's sessions, or of one session: both sides, in time"
-        " order. Uses the standard AWS settings (AWS_REGION, AWS_PROFILE, …).",
+        " order. Uses the standard AWS settings (AWS_DEFAULT_REGION, AWS_PROFILE, …).",
     )
     transcript.add_argument("id", help="a contact id or a session id")
     transcript.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")

@@ -37,7 +37,7 @@ class ReplayQueue:
         try:
             return cls(boto3.client("sqs", config=CONFIG), url)
         except BotoCoreError as error:
-            raise AwsUnavailable("No AWS region is set; set AWS_REGION.") from error
+            raise AwsUnavailable("No AWS region is set; set AWS_DEFAULT_REGION.") from error
 
     def redrive(self, sessions: Iterable[tuple[SessionId, ContactId]]) -> None:
         """Asks for the sessions' undelivered messages, each time anew.

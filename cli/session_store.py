@@ -139,7 +139,7 @@ class SessionStore:
 def _explain(error: Exception, table: str) -> str:
     match error:
         case NoRegionError():
-            return "No AWS region is set; set AWS_REGION."
+            return "No AWS region is set; set AWS_DEFAULT_REGION."
         case NoCredentialsError():
             return "No AWS credentials were found; log in, or set AWS_PROFILE."
         case ClientError(response={"Error": {"Code": "ResourceNotFoundException"}}):

@@ -98,6 +98,16 @@ class AudioGap(Event):
     cause: str
 
 
+class AudioNotice(Event):
+    """Something about the call's audio that its operator should know, though the session goes on."""
+
+    detail_type: ClassVar[str] = "Audio Notice"
+
+    code: str
+    """Stable, such as `one_sided_audio`: the contact flow streams one direction only."""
+    explanation: str
+
+
 class DeepgramThrottled(Event):
     """Deepgram's concurrency limit is met: the session's audio waits for a place, and nothing is lost."""
 
@@ -194,6 +204,7 @@ EVENTS: tuple[type[Event], ...] = (
     TranscriptSegment,
     SessionResumed,
     AudioGap,
+    AudioNotice,
     DeepgramThrottled,
     DeepgramAdmitted,
     TranscriptionPaused,

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from contracts.audio import seconds_of_samples
 from contracts.events import (
     AudioGap,
+    AudioNotice,
     DeepgramAdmitted,
     DeepgramThrottled,
     Event,
@@ -111,6 +112,12 @@ class BusEvents:
         fields = {"reason": reason, "explanation": explanation, "duration_s": 0.0}
         common = self._common(f"{self._session_id}.failed", epoch_ms)
         return SessionFailed.model_validate({**common, **fields})
+
+    def noticed(self, code: str, explanation: str, epoch_ms: int) -> Event:
+        """Ingest found something about the audio."""
+        event_id = f"{self._session_id}.notice.{code}.{epoch_ms}"
+        fields = {**self._common(event_id, epoch_ms), "code": code, "explanation": explanation}
+        return AudioNotice.model_validate(fields)
 
     def throttled(self, ahead: int, epoch: int, connection: int, epoch_ms: int) -> Event:
         """The session waits for a place at Deepgram."""

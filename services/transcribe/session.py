@@ -188,6 +188,9 @@ class Session:
                 if happened.code == STREAM_QUIET:
                     self._hearing.feed.pause_of_stream()
                 keys = {"reason": happened.code, "explanation": happened.explanation}
+                publication = self._publication
+                told = publication.events.noticed(happened.code, happened.explanation, now.epoch_ms)
+                publication.tell(told, now)
                 return [Report("transcribe.notice", keys)]
             case Release():
                 return self._release("released") if self.phase is Phase.LIVE else []

@@ -95,7 +95,7 @@ def test_captions_are_of_one_session(environment: dict[str, str]) -> None:
         ({"SESSIONS_TABLE": ""}, 2, "SESSIONS_TABLE"),
         ({"SESSIONS_TABLE": "elsewhere"}, 3, "no table elsewhere"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 3, "credentials"),
-        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, 3, "region"),
+        ({"AWS_DEFAULT_REGION": ""}, 3, "set AWS_DEFAULT_REGION"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 3, "cannot be reached"),
     ],
 )

@@ -18,7 +18,7 @@ from services.ingest.call_audio import CallAudio
 from services.ingest.contact_gate import ContactGate
 from services.ingest.laid import Chunk
 from services.ingest.timeline import Timeline
-from tests.integration.ingest.fuzzing import memory_bytes
+from tests.integration.ingest.fuzzing import memory
 from tests.integration.ingest.surroundings import CONTACT as CONTACT_1
 from tests.integration.ingest.surroundings import Surroundings
 from tests.integration.ingest.transcribe_peer import Heard
@@ -69,8 +69,8 @@ def test_a_long_call_keeps_its_position_and_its_memory() -> None:
                     out.update(item.pcm)
         wanted.update(expected[number % 8])
         if number == FRAGMENTS // 10:
-            settled = memory_bytes()
-    grown = memory_bytes() - settled
+            settled = memory().resident
+    grown = memory().resident - settled
     for item in audio.timeline.flush():
         assert isinstance(item, Chunk)
         position = item.end

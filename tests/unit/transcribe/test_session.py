@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from contracts.events import Event, TranscriptionPaused, TranscriptionResumed
+from contracts.events import AudioNotice, Event, TranscriptionPaused, TranscriptionResumed
 from contracts.intents import ContactIntents
 from contracts.link import (
     STREAM_QUIET,
@@ -298,10 +298,13 @@ def test_silence_is_progress_every_five_seconds() -> None:
     assert append.record.state.covered_samples == (40_800, 0)
 
 
-def test_a_notice_is_a_log_line() -> None:
+def test_a_notice_is_a_log_line_and_an_event() -> None:
     driven = Driven().streaming()
-    [report] = of(driven.give(Notice(handle=7, code="one_sided_audio", explanation="…")), Report)
+    commands = driven.give(Notice(handle=7, code="one_sided_audio", explanation="…"))
+    [report] = of(commands, Report)
     assert report.keys["reason"] == "one_sided_audio"
+    told = [one.event for one in of(commands, PublishToBus) if isinstance(one.event, AudioNotice)]
+    assert [(event.code, event.explanation) for event in told] == [("one_sided_audio", "…")]
 
 
 def test_audio_that_does_not_follow_is_a_rewind_with_credit() -> None:

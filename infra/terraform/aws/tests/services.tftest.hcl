@@ -99,7 +99,7 @@ run "a_task" {
   }
 
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment == [{ name = "AWS_REGION", value = "eu-west-2" }, { name = "LOG_LEVEL", value = "INFO" }, { name = "STACK", value = "calls" }]
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment == [{ name = "AWS_DEFAULT_REGION", value = "eu-west-2" }, { name = "LOG_LEVEL", value = "INFO" }, { name = "STACK", value = "calls" }]
     error_message = "A task knows its region and the name of its stack."
   }
 

@@ -7,9 +7,9 @@ locals {
   log_arn    = "arn:${var.stack.partition}:logs:${local.region_arn}:log-group:${local.log_group}"
   # What every service is told beside; the stack is the metrics' dimension that tells several apart.
   environment = merge(var.task.settings, var.service.environment, {
-    STACK      = var.stack.prefix
-    LOG_LEVEL  = var.task.log_level
-    AWS_REGION = var.stack.region
+    STACK              = var.stack.prefix
+    LOG_LEVEL          = var.task.log_level
+    AWS_DEFAULT_REGION = var.stack.region
   })
   # An image in this account's registry: repository name, for the right to pull it.
   repository = try(regex("^${var.stack.account_id}\\.dkr\\.ecr\\.${var.stack.region}\\.[a-z0-9.]+/([^:@]+)", var.task.image)[0], null)
