@@ -116,7 +116,7 @@ class TranscribeLinks:
                         await link.run()
                     finally:
                         del self._open[address]
-                        logger().warning("ingest.link_closed", peer=link.peer, port=address.port)
+                        logger().info("ingest.link_closed", peer=link.peer, port=address.port)
             except* LinkFailed as error:
                 tell = logger().debug if attempt else logger().warning  # the first of a streak is news
                 tell("ingest.link_failed", port=address.port, attempt=attempt, exc_info=error)
