@@ -12,7 +12,8 @@ from contracts.intents import ContactIntents, PauseIntent
 from contracts.model import ContactId
 from contracts.session import Paused, Resumed, SessionState
 from services.transcribe.obedience import FRESH_S, Obedience, Silence, hushed
-from tests.unit.transcribe.world import EPOCH_MS, Faults, SaidWord, World, make_call
+from tests.unit.transcribe.ear import SaidWord, make_call
+from tests.unit.transcribe.world import EPOCH_MS, Faults, World
 
 SEEDS = st.integers(0, 2**32)
 SIMULATED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from contracts.link import ClosedSession
 from contracts.session import Ended, Gap, Opened, Outcome
-from tests.unit.transcribe.world import Faults, World, make_call
+from tests.unit.transcribe.ear import make_call
+from tests.unit.transcribe.world import Faults, World
 
 SEEDS = st.integers(0, 2**32)
 SIMULATED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
