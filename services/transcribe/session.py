@@ -107,6 +107,11 @@ class Session:
                 self._publication.record(record, before, record.written_at_ms)
 
     @property
+    def is_told(self) -> bool:
+        """Whether the session is over, and everyone was told all of it."""
+        return self.phase is Phase.OVER and self._marked
+
+    @property
     def deadline(self) -> float | None:
         """When `tick` is due."""
         if self.phase is Phase.OVER:

@@ -65,6 +65,9 @@ class Refuse:
     retry_after_s: int = 0
 
 
+OVER = Refuse(Refusal.ENDED, "the session is over")
+
+
 @dataclass(frozen=True, slots=True)
 class Conclude:
     """The session is over, but not announced wholly: do that, then refuse.
@@ -92,8 +95,7 @@ def decide_claim(session_id: SessionId, tail: Sequence[LogRecord], writer: Write
         return Serve(_opened(session_id, None, writer, now_ms))
     last = tail[-1]
     if any(isinstance(record, Ended) for record in tail[-2:]):
-        over = Refuse(Refusal.ENDED, "the session is over")
-        return over if isinstance(last, AnnouncedRecord) else Conclude(over)
+        return OVER if isinstance(last, AnnouncedRecord) else Conclude(OVER)
     owner = Writer.of(last.state)
     age_ms = now_ms - last.written_at_ms
     if owner is not None and owner.message_id != writer.message_id and age_ms < SERVED_MS:

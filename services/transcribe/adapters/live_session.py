@@ -100,6 +100,11 @@ class LiveSession:
         """Whether ingest may attach; else the session is being given up here."""
         return self._session.phase in (Phase.LIVE, Phase.CONCLUDING)
 
+    @property
+    def is_told(self) -> bool:
+        """See the session's."""
+        return self._session.is_told
+
     def confirm_intents(self, at: float) -> bool:
         """See the session's."""
         return self._session.confirm_intents(at)

@@ -14,7 +14,7 @@ from services.transcribe.adapters.link import Link
 from services.transcribe.adapters.live_session import LiveSession, Outside
 from services.transcribe.errors import TranscribeError
 from services.transcribe.session import Session
-from services.transcribe.session_log import BUSY_RETRY_S, Refuse
+from services.transcribe.session_log import BUSY_RETRY_S, OVER, Refuse
 from telemetry.log import logger
 
 DRAIN_S = 4.0
@@ -102,8 +102,7 @@ class Sessions:
         """Tells queue and bus what they were not told of a session that is over and that nobody serves."""
         if self._draining or self.serves(header.session_id):
             return
-        over = Refuse(Refusal.ENDED, "the session is over")
-        session = Session(header, tail, bus_interims=False, refuse=over)
+        session = Session(header, tail, bus_interims=False, refuse=OVER)
         live = LiveSession(header, "", session, self._outside)
         self._serve(live)
         live.put(inputs.Detached())
@@ -131,6 +130,8 @@ class Sessions:
         live = self._served.get(session_id)
         if live is not None and live.message_id != frame.message_id:
             return Refuse(Refusal.ALREADY_SERVED, "the session is served under another request")
+        if live is not None and live.is_told:
+            return OVER
         if session_id in self._claiming or (live is not None and not live.open_again):
             return Refuse(Refusal.BUSY, "the session changes hands", 1)
         if self._draining:
