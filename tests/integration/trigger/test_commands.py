@@ -151,6 +151,13 @@ def test_a_pause_after_a_transfer_reaches_the_session_that_began_before(
         assert len(store.intents(ContactId(contact_id), LATER).pauses) == 1
 
 
+def test_a_stop_waits_for_nobody(aws: AwsEndpoint, stack: Resources, function: Function) -> None:
+    started(aws, stack, function, "stopped")
+    began = time.monotonic()
+    assert function.invoke(event("stopped", "stop")) == {"lambdaResult": "success", "sessions": "1"}
+    assert time.monotonic() - began < 3
+
+
 def test_after_a_stop_the_same_flow_starts_a_new_session_and_its_retry_none(function: Function) -> None:
     first = function.invoke(event("again", "start"))
     assert function.invoke(event("again", "start")) == first
