@@ -78,8 +78,16 @@ class Sweeper:
         """Looks once at all dead requests and open sessions.
 
         Raises:
-            StoreUnavailable, UnreadableRecord: from the store; the rest is for the next sweep.
+            StoreUnavailable, UnreadableRecord: from the store; the rest is for the next sweep. Owners could
+                not write either: whether they are silent is asked anew.
         """
+        try:
+            await self._sweep(now_s)
+        except TranscribeError:
+            self._requests.seen(None, now_s)
+            raise
+
+    async def _sweep(self, now_s: float) -> None:
         self._requests.seen(await self._dead.waiting(), now_s)
         await self._bury()
         cause = ABANDONED if self._requests.gone(now_s) else None

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import pytest
 from aiobotocore.session import get_session
 
 from contracts.events import SessionFailed
@@ -36,8 +37,10 @@ from services.transcribe.adapters.session_store import DynamoSessionStore
 from services.transcribe.adapters.sessions import Sessions
 from services.transcribe.adapters.sweeper import Sweeper
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
+from services.transcribe.errors import StoreUnavailable
 from services.transcribe.sweep import NO_REQUESTS_S, SILENT_MS
 from telemetry.metrics import Metrics
+from tests.integration.delivery.in_between import in_between
 from tests.integration.transcribe.outcome import events_of, log_of, put_header, request
 
 
@@ -247,3 +250,23 @@ async def test_an_entry_that_its_owner_could_not_remove_is_removed(
         await one.sweep(requests_gone=False)
         assert open_entries(aws, stack) == set()
     assert failures(aws, stack) == [("done", "abandoned")]
+
+
+async def test_owners_that_could_not_write_because_the_store_was_away_are_not_silent(
+    aws: AwsEndpoint, stack: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_long_ago(aws, stack, "s-away")
+    async with in_between(aws.url) as store:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", store.url)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        async with process(stack, "t-away") as one:
+            await one.sweeper.sweep(0.0)
+            store.refusals = 1
+            with pytest.raises(StoreUnavailable):
+                await one.sweeper.sweep(NO_REQUESTS_S - 1)
+            await one.sweeper.sweep(NO_REQUESTS_S + 1)
+            [only] = await asyncio.to_thread(log_of, aws, stack, "s-away")
+            assert isinstance(only, Opened)
+            await one.sweeper.sweep(2 * NO_REQUESTS_S + 1)
+            log = await until_over(aws, stack, "s-away")
+    assert isinstance(log[1], Ended)
