@@ -63,8 +63,8 @@ class Answer:
 
 def refused(error: Exception) -> Answer:
     """The answer to each entry of a request that failed as a whole: it may be sent again."""
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
-    return Answer(accepted=False, reason=type(error).__name__, code=code)
+    answer: dict[str, dict[str, str]] = getattr(error, "response", None) or {}  # None: it never came
+    return Answer(accepted=False, reason=type(error).__name__, code=answer.get("Error", {}).get("Code", ""))
 
 
 class TranscriptQueue(Protocol):

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from services.transcribe.ports import Answer
+from services.transcribe.ports import Answer, refused
 from telemetry.log import logger
 
 MAX_ENTRIES = 10
@@ -70,6 +70,9 @@ class Batches[T]:
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
         try:
             answers = await self._send([entry.body for entry in batch])
+        except Exception as error:  # noqa: BLE001 -- one request must not take the process with it
+            logger().error("transcribe.batch_broke", kind=self._name, exc_info=error)
+            answers = [refused(error)] * len(batch)
         finally:
             self._under_way -= 1
             self._slots.release()

@@ -19,6 +19,7 @@ from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.session_store import DynamoSessionStore
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
 from services.transcribe.inputs import Appended, AppendFailed, Found
+from services.transcribe.ports import Answer
 from tests.integration.transcribe.outcome import events_of, messages_of
 from tests.integration.transcribe.test_session_store import record
 from tests.integration.transcribe.test_ways_out import YES, gap, message
@@ -100,6 +101,29 @@ async def test_queue_and_bus_take_what_they_take_from_the_sdk(aws: AwsEndpoint, 
         assert (absent.accepted, absent.rejected) == (False, False)
     assert {one.session_id for one in messages_of(aws, stack)} == {"a", "b"}
     assert len(events_of(aws, stack)) == 1
+
+
+async def test_a_queue_and_a_bus_that_hang_up_are_asked_again_later(away: pytest.MonkeyPatch) -> None:
+    app = web.Application()
+    app.router.add_post("/", Peer(*[None] * 4).answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    away.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{runner.addresses[0][1]}")
+    session = get_session()
+    try:
+        async with (
+            session.create_client("sqs") as sqs,
+            session.create_client("events") as events,
+            connections(session, ANSWER_S) as http,
+        ):
+            later = Answer(accepted=False, reason="HTTPClientError")
+            assert await SqsTranscriptQueue(direct(session, sqs, http), "url").send([message("a", 1)]) == [
+                later
+            ]
+            assert await EventBridgeBus(direct(session, events, http), "bus").put([gap(1)]) == [later]
+    finally:
+        await runner.cleanup()
 
 
 async def test_a_moment_goes_as_seconds(away: pytest.MonkeyPatch) -> None:

@@ -134,3 +134,27 @@ async def test_a_lone_entry_goes_at_once() -> None:
         await answered.get()
         assert asyncio.get_running_loop().time() - began < module.WAIT_S
         running.cancel()
+
+
+async def test_a_request_that_breaks_is_sent_again_and_takes_nobody_with_it() -> None:
+    answers: list[Answer] = []
+    answered = asyncio.Event()
+
+    async def send(entries: Sequence[str]) -> list[Answer]:
+        if "odd" in entries:
+            raise AttributeError("nobody thought of this")
+        return [YES] * len(entries)
+
+    def done(answer: Answer) -> None:
+        answers.append(answer)
+        answered.set()
+
+    batches = Batches[str]("queue", send)
+    running = asyncio.create_task(batches.run())
+    for body in ("odd", "fine"):
+        answered.clear()
+        batches.submit(body, 1, done)
+        async with asyncio.timeout(5):
+            await answered.wait()
+    running.cancel()
+    assert answers == [Answer(accepted=False, reason="AttributeError"), YES]
