@@ -153,6 +153,6 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
         return float(value[:9])
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s)
+    except (ValueError, OverflowError):  # a year, hour or zone beyond what there is
         return None
-    return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s)

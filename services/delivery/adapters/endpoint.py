@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from services.delivery.adapters.egress import Egress, EgressPolicy, outcome_of
-from services.delivery.adapters.websocket import Websockets
+from services.delivery.adapters.websocket import Websockets, no_redirects
 from services.delivery.destination import Destination
 from services.delivery.outcome import Answered, Outcome
 from services.delivery.retry import retry_after_s
@@ -34,6 +34,7 @@ class Endpoints:
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            trace_configs=[no_redirects()],
         )
         self._readers = asyncio.TaskGroup()
         self._websockets = Websockets(self._session, self._egress, self._readers, timeout_s)

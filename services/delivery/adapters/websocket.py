@@ -28,6 +28,24 @@ PER_MESSAGE = frozenset(
 )
 
 
+def no_redirects() -> aiohttp.TraceConfig:
+    """For a client: a redirect raises WSServerHandshakeError; aiohttp follows those of handshakes unasked."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(_refuse_redirect)
+    return trace
+
+
+async def _refuse_redirect(
+    session: aiohttp.ClientSession, context: object, redirected: aiohttp.TraceRequestRedirectParams
+) -> None:
+    del session, context
+    response = redirected.response
+    response.close()
+    raise aiohttp.WSServerHandshakeError(
+        response.request_info, response.history, status=response.status, message="redirected"
+    )
+
+
 class _Cut(OSError):
     """The connection ended."""
 
@@ -77,10 +95,10 @@ class _Connection:
             async for frame in self._socket:
                 if frame.type is aiohttp.WSMsgType.PING:
                     await self._socket.pong(bytes(frame.data))
-                elif frame.type is aiohttp.WSMsgType.PONG and (
-                    pong := self._pongs.pop(bytes(frame.data), None)
-                ):
-                    pong.set_result(None)
+                elif frame.type is aiohttp.WSMsgType.PONG:
+                    pong = self._pongs.pop(bytes(frame.data), None)
+                    if pong is not None and not pong.done():  # whoever waited may have given up in this turn
+                        pong.set_result(None)
         except (aiohttp.ClientError, OSError):
             pass  # whoever sends will see it
         finally:

@@ -35,6 +35,8 @@ class Listener:
     """Handshakes that are answered 503."""
     cuts: int = 0
     """Connections that are cut in place of a pong."""
+    elsewhere: int = 0
+    """Requests at the place to which `redirect` points."""
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         self.handshakes.append({name.lower(): value for name, value in request.headers.items()})
@@ -53,12 +55,27 @@ class Listener:
                 request.transport.abort()
         return socket
 
+    async def redirect(self, request: web.Request) -> web.StreamResponse:
+        self.handshakes.append({name.lower(): value for name, value in request.headers.items()})
+        raise web.HTTPFound("/elsewhere")
+
+    async def be_elsewhere(self, request: web.Request) -> web.StreamResponse:
+        del request
+        self.elsewhere += 1
+        return web.Response()
+
 
 @asynccontextmanager
 async def listening() -> AsyncGenerator[Listener]:
     listener = Listener()
     app = web.Application()
-    app.add_routes([web.get("/calls", listener.receive)])
+    app.add_routes(
+        [
+            web.get("/calls", listener.receive),
+            web.get("/moved", listener.redirect),
+            web.get("/elsewhere", listener.be_elsewhere),
+        ]
+    )
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
     await runner.setup()
     try:
@@ -109,3 +126,11 @@ async def test_a_refused_handshake_is_tried_again(surroundings: Surroundings, se
         await become(lambda: surroundings.mark(session), (1, 0))
         assert len(listener.handshakes) == 3
         assert len(listener.texts) == 1
+
+
+async def test_a_redirect_is_not_followed(surroundings: Surroundings, session: str) -> None:
+    async with listening() as listener:
+        surroundings.add_session(session, listener.url.replace("/calls", "/moved"))
+        surroundings.send(message(1, session=session))
+        await become(lambda: len(listener.handshakes) > 1, True)
+        assert listener.elsewhere == 0

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
@@ -125,7 +125,15 @@ def test_without_the_header_nothing_is_asked_for() -> None:
     assert retry_after_s({}, NOW_S) is None
 
 
-@given(st.text())
+ODD_DATES = st.from_regex(
+    r"Mon, [0-9]{1,20} Jan [0-9]{1,20} [0-9]{1,20}:00:00 [+-]?[0-9]{1,20}", fullmatch=True
+)
+
+
+@given(st.text() | ODD_DATES)
+@example("Mon, 01 Jan 99999999999999 00:00:00 GMT")
+@example("Mon, 01 Jan 2026 99999999999999:00:00 GMT")
+@example("Mon, 01 Jan 2026 00:00:00 +99999999999999")
 def test_no_header_value_raises(value: str) -> None:
     asked = retry_after_s({"Retry-After": value}, NOW_S)
     assert asked is None or asked >= 0
