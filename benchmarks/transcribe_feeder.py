@@ -12,7 +12,6 @@ import uuid
 from datetime import UTC, datetime
 
 import uvloop
-from pydantic import SecretStr
 
 from contracts.audio import SAMPLE_RATE_HZ, STEREO_SAMPLE_BYTES
 from contracts.events import SessionRequested
@@ -26,7 +25,7 @@ from contracts.link import (
 )
 from contracts.model import ContactId, SessionId
 from contracts.session import MediaStream
-from services.ingest.adapters.dial import dial, tls_context
+from services.ingest.adapters.dial import dial, tls_offers
 from services.ingest.adapters.link import TranscribeLink
 
 SECRET = "s" * 32
@@ -98,7 +97,7 @@ async def _play(calls: list[Call]) -> None:
 
 async def _main(port: int, sessions: int) -> None:
     async with (
-        dial("127.0.0.1", port, tls_context(SecretStr(SECRET)), "bench") as link,
+        dial("127.0.0.1", port, tls_offers(lambda: [SECRET])(0), "bench") as link,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(link.run())

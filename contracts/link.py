@@ -159,8 +159,8 @@ class Skip(Contract):
 
 
 STREAM_QUIET = "stream_quiet"
-"""Code of a notice: KVS answers and has had nothing new for 10 s, though the call did not end in silence.
-What was heard of its last words should wait no longer."""
+"""Code of a notice: KVS answers and has nothing new for some seconds, though the call did not end in
+silence. What was heard of its last words should wait no longer."""
 
 
 class Notice(Contract):

@@ -77,7 +77,7 @@ class CallAudio:
     def open_body(self) -> None:
         """The next bytes are a body's first."""
         self._scanner = FragmentScanner()
-        self.timeline.reading_paused()
+        self.timeline.new_body()
 
     def feed(self, data: bytes) -> list[Heard]:
         """What the call says with `data`; after `Malformed` the body must be given up."""

@@ -37,8 +37,6 @@ from services.ingest.timeline import Timeline
 
 REREAD_MS: Final = 1_000
 """A body is opened this much before the wanted position: blocks that reach over it, and late lanes."""
-PAUSE_S: Final = 3
-"""Without a byte: KVS would have ended an idle body; here it was ingest that did not read, or the network."""
 MALFORMED_STEP_MS: Final = 1_000
 """After the second scan error in a row at one position reading goes on this much later, each time."""
 
@@ -129,8 +127,6 @@ class Reading:
         """The next bytes of the body."""
         if not self._body_open:
             return []
-        if self._last_heard_at is not None and now - self._last_heard_at > PAUSE_S:
-            self._audio.timeline.reading_paused()
         self._last_heard_at = now
         said = self._audio.feed(data)
         if not said:

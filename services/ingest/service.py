@@ -7,11 +7,11 @@ import time
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from aws.link_secrets import LinkSecrets, link_secrets
 from contracts.metrics import SESSIONS_LIVE
 from services.ingest.adapters.dial import tls_offers
 from services.ingest.adapters.heap import give_back
 from services.ingest.adapters.kinesis_video import KinesisVideo
-from services.ingest.adapters.link_secrets import LinkSecrets, link_secrets
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.adapters.live_session import LiveSession
 from services.ingest.adapters.pcm_decoder import PcmDecoder

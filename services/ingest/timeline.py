@@ -17,8 +17,6 @@ COUNTED_HOLE_SAMPLES: Final = samples_of_ms(20)
 """Holes up to this are jitter of the timecodes."""
 MAX_FILLED_SAMPLES: Final = samples_of_ms(30_000)
 """What is missing beyond this is skipped: the position moves over it."""
-MAX_FILLED_AFTER_PAUSE_SAMPLES: Final = samples_of_ms(1_000)
-"""The same where reading had stopped: that is audio which nobody can have any more, and it is to be told."""
 MAX_SKIPPED_SAMPLES: Final = samples_of_ms(12 * 3_600_000)
 """A block that is further ahead than this has a wrong time, whatever follows it."""
 LATE_SAMPLES: Final = samples_of_ms(2_000)
@@ -61,7 +59,7 @@ class Timeline:
         self._far_from: int | None = None
         """Where the audio ended when the far began to come; None while there is none."""
         self._caught_up = False
-        """Whether something new has come since reading paused."""
+        """Whether the present body has brought something new."""
         self._misplaced = False
 
     @property
@@ -110,8 +108,8 @@ class Timeline:
         self._give(laid)
         return laid
 
-    def reading_paused(self) -> None:
-        """What follows comes after a pause, or was read anew and may begin with what is here already."""
+    def new_body(self) -> None:
+        """What follows was read anew, and may begin with what is here already."""
         self._caught_up = False
 
     def flush(self) -> list[Laid]:
@@ -187,8 +185,7 @@ class Timeline:
         """Silence from `end` to `start`, or a skip over what both lanes miss."""
         missing_from = end if lane.missing_from is None else lane.missing_from
         lane.missing_from = None
-        limit = MAX_FILLED_SAMPLES if self._caught_up else MAX_FILLED_AFTER_PAUSE_SAMPLES
-        if start - self.reached > limit:
+        if start - self.reached > MAX_FILLED_SAMPLES:
             end = self._skip(start, laid)
             missing_from = max(missing_from, end)
         if lane.begun and start - missing_from > COUNTED_HOLE_SAMPLES:

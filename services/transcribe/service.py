@@ -12,6 +12,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from aws.direct import connections
+from aws.link_secrets import LinkSecrets, link_secrets
 from contracts.events import Event
 from contracts.model import SessionId
 from contracts.queue import TranscriptMessage
@@ -22,7 +23,6 @@ from services.transcribe.adapters.doors import Door
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import LinkServer
-from services.transcribe.adapters.link_secrets import LinkSecrets, link_secrets
 from services.transcribe.adapters.live_session import Outside
 from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.session_store import DynamoSessionStore

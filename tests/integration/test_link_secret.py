@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from aws.link_secrets import link_secrets
 from contracts.link import Open
 from embedded.aws import AwsEndpoint, embedded_aws
-from services.ingest.adapters import link_secrets as of_ingest
 from services.ingest.adapters.dial import dial, tls_offers
 from services.ingest.adapters.links import TranscribeLinks
 from services.ingest.errors import LinkFailed
 from services.ingest.settings import Endpoint
-from services.transcribe.adapters import link_secrets as of_transcribe
 from services.transcribe.adapters.link import Link, LinkServer
 from services.transcribe.inputs import LinkInput
 from tests.integration.delivery.surroundings import become
@@ -68,7 +67,7 @@ def attending() -> Attending:
 @asynccontextmanager
 async def transcribe(attending: Attending, secret: str, every_s: float) -> AsyncGenerator[tuple[int, Shared]]:
     async with (
-        of_transcribe.link_secrets(None, secret, every_s) as shared,
+        link_secrets(None, secret, every_s) as shared,
         LinkServer(attending, shared, "transcribe-1").listening("127.0.0.1", 0) as port,
     ):
         yield port, shared
@@ -94,7 +93,7 @@ async def test_a_rotation_loses_no_link_and_new_links_are_made_with_the_new_secr
 ) -> None:
     async with (
         transcribe(attending, secret, OFTEN_S) as (port, known),
-        of_ingest.link_secrets(None, secret, OFTEN_S) as shared,
+        link_secrets(None, secret, OFTEN_S) as shared,
         ingest(port, shared) as links,
     ):
         assert len(attending.made) == 1
@@ -122,7 +121,7 @@ async def test_ends_that_learn_of_a_rotation_at_different_times_find_each_other(
 ) -> None:
     async with (
         transcribe(attending, secret, of_the_server_s) as (port, known),
-        of_ingest.link_secrets(None, secret, of_the_client_s) as shared,
+        link_secrets(None, secret, of_the_client_s) as shared,
     ):
         aws.secrets().put_secret_value(SecretId=secret, SecretString=SECOND)
         quicker, slower = (known, shared) if of_the_server_s < of_the_client_s else (shared, known)
@@ -137,14 +136,14 @@ async def test_an_end_with_the_secret_in_its_environment_finds_one_that_reads_it
 ) -> None:
     async with (
         transcribe(attending, secret, NEVER_S) as (port, _),
-        of_ingest.link_secrets(FIRST, None, NEVER_S) as shared,
+        link_secrets(FIRST, None, NEVER_S) as shared,
         ingest(port, shared) as links,
     ):
         assert links.ready
 
 
 async def test_a_secret_that_cannot_be_read_or_used_changes_nothing(aws: AwsEndpoint, secret: str) -> None:
-    async with of_ingest.link_secrets(None, secret, OFTEN_S) as shared:
+    async with link_secrets(None, secret, OFTEN_S) as shared:
         aws.secrets().put_secret_value(SecretId=secret, SecretString="short")
         aws.secrets().put_secret_value(SecretId=secret, SecretString=SECOND)
         await knows(shared, SECOND)  # the previous one is too short to be used

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.frames import CloseCode
@@ -16,11 +15,9 @@ from contracts.link import (
     HEARTBEAT_S,
     MAX_FRAME_BYTES,
     PATH,
-    PSK_IDENTITY,
     Hello,
     agreed,
     offered_keys,
-    pre_shared_key,
 )
 from services.ingest.adapters.link import TranscribeLink, parsed
 from services.ingest.errors import LinkFailed
@@ -43,11 +40,6 @@ def tls_offers(secrets: Callable[[], Sequence[str]]) -> Offers:
         return _context(*offers[failed % len(offers)])
 
     return offer
-
-
-def tls_context(link_secret: SecretStr) -> ssl.SSLContext:
-    """For one secret."""
-    return _context(PSK_IDENTITY, pre_shared_key(link_secret.get_secret_value()))
 
 
 def _context(identity: str, key: bytes) -> ssl.SSLContext:

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from contracts.events import SessionRequested
 from contracts.link import (
@@ -24,7 +23,7 @@ from contracts.link import (
     Refused,
     Started,
 )
-from services.ingest.adapters.dial import dial, tls_context, tls_offers
+from services.ingest.adapters.dial import dial, tls_offers
 from services.ingest.adapters.link import TranscribeLink
 from services.ingest.adapters.links import Address, TranscribeLinks
 from services.ingest.errors import LinkFailed
@@ -56,7 +55,7 @@ class User:
 @contextlib.asynccontextmanager
 async def linked(port: int, secret: str = SECRET) -> AsyncGenerator[TranscribeLink]:
     async with (
-        dial("127.0.0.1", port, tls_context(SecretStr(secret)), "ingest-test") as link,
+        dial("127.0.0.1", port, tls_offers(lambda: [secret])(0), "ingest-test") as link,
         asyncio.TaskGroup() as tasks,
     ):
         running = tasks.create_task(link.run())
@@ -206,7 +205,7 @@ async def test_a_silent_peer_is_dead_within_three_seconds(peer: TranscribePeer) 
 async def test_a_peer_that_breaks_the_format_loses_the_link(
     peer: TranscribePeer, nonsense: str | bytes
 ) -> None:
-    async with dial("127.0.0.1", peer.port, tls_context(SecretStr(SECRET)), "ingest-test") as link:
+    async with dial("127.0.0.1", peer.port, tls_offers(lambda: [SECRET])(0), "ingest-test") as link:
         user = User()
         link.join(user)
         await peer.until_linked()

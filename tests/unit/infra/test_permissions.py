@@ -41,7 +41,9 @@ IN_TRANSACTIONS = {
 
 
 def done_by(service: str) -> set[str]:
-    adapters = (ROOT / "services" / service / "adapters").glob("*.py")
+    home = ROOT / "services" / service
+    shared = [ROOT / "aws" / "link_secrets.py"] if "link_secrets" in (home / "service.py").read_text() else []
+    adapters = [*(home / "adapters").glob("*.py"), *shared]
     return {right for path in adapters for right in rights(path.read_text())}
 
 

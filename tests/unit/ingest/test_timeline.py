@@ -192,7 +192,7 @@ def test_a_lane_that_lags_does_not_refute_a_jump() -> None:
 def test_a_fragment_that_is_read_again_bears_nothing_out() -> None:
     timeline = Timeline(CHUNK)
     for _ in range(5):
-        timeline.reading_paused()
+        timeline.new_body()
         out = laid([*pairs(3), *moved(pairs(17), 60_000)], timeline, flush=False)
         assert of_kind(Skipped, out) == []
     assert of_kind(Skipped, timeline.flush()) != []
@@ -212,7 +212,7 @@ def test_a_clock_that_goes_back_is_told_until_it_has_caught_up() -> None:
 def test_what_a_new_body_begins_with_again_is_no_clock_that_went_back() -> None:
     timeline = Timeline(CHUNK)
     laid(pairs(100), timeline, flush=False)
-    timeline.reading_paused()
+    timeline.new_body()
     assert laid(pairs(100), timeline, flush=False) == []
 
 
@@ -228,25 +228,19 @@ def test_a_hole_up_to_the_limit_is_filled() -> None:
     assert joined(laid(blocks, Timeline(CHUNK))) == expected_stereo(blocks, T0_MS)
 
 
-def test_a_hole_where_reading_paused_is_skipped_and_audio_stays_at_its_time() -> None:
-    timeline = Timeline(CHUNK)
-    before = joined(laid(pairs(10), timeline))
-    timeline.reading_paused()
-    after = laid(pairs(10, first=10 + 20), timeline)
-    [skipped] = [item for item in after if isinstance(item, Skipped)]
-    whole = expected_stereo([*pairs(10), *pairs(10, first=30)], T0_MS)
-    assert before == whole[: 4 * skipped.position]
-    assert joined(after) == whole[4 * skipped.end :]
-    assert not any(whole[4 * skipped.position : 4 * skipped.end])
-
-
-def test_a_short_hole_where_reading_paused_is_filled() -> None:
-    blocks = [pairs(10), pairs(10, first=10 + 15)]
-    timeline = Timeline(CHUNK)
-    out = laid(blocks[0], timeline, flush=False)
-    timeline.reading_paused()
-    out += laid(blocks[1], timeline)
-    assert joined(out) == expected_stereo([*blocks[0], *blocks[1]], T0_MS)
+@pytest.mark.parametrize("hole_blocks", [17, 80, 460])
+@pytest.mark.parametrize("into_hole_ms", [0, 500, 1_000])
+def test_a_hole_is_the_same_silence_also_where_reading_began_anew_in_it(
+    hole_blocks: int, into_hole_ms: int
+) -> None:
+    before, after = pairs(20), pairs(20, first=20 + hole_blocks)
+    whole = joined(laid([*before, *after], Timeline(CHUNK)))
+    position = samples_of_ms(20 * 64 + into_hole_ms)
+    again = Timeline(CHUNK, t0_ms=T0_MS, position=position)
+    again.new_body()
+    out = laid([*before[-20:], *after], again)
+    assert of_kind(Skipped, out) == []
+    assert joined(out) == whole[4 * position :]
 
 
 def test_a_clock_that_goes_back_gives_nothing_twice() -> None:

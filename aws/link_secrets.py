@@ -47,7 +47,7 @@ class LinkSecrets:
             try:
                 self._stored = await _read(client, secret_id)
             except LinkSecretUnavailable as error:
-                logger().warning("transcribe.link_secret_unavailable", exc_info=error)
+                logger().warning("link.secret_unavailable", exc_info=error)
                 if not self._static and asyncio.get_running_loop().time() > deadline_s:
                     raise
             if self():
@@ -61,11 +61,11 @@ class LinkSecrets:
             try:
                 stored = await _read(client, secret_id)
             except LinkSecretUnavailable as error:
-                logger().warning("transcribe.link_secret_unavailable", exc_info=error)
+                logger().warning("link.secret_unavailable", exc_info=error)
                 continue
             if stored != self._stored:
                 self._stored = stored
-                logger().info("transcribe.link_secret_rotated", count=len(stored))
+                logger().info("link.secret_rotated", count=len(stored))
 
 
 @asynccontextmanager
