@@ -1,13 +1,10 @@
 """The store and the bus when they fail: a real HTTP peer that answers as told."""
 
-import json
 import threading
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import override
 
 import boto3
 
@@ -18,6 +15,8 @@ from services.trigger.adapters import event_bus, session_store
 from services.trigger.adapters.event_bus import EventBus
 from services.trigger.adapters.session_store import SessionStore
 from services.trigger.stored import Stored
+from tests.integration.trigger.http_peer import Answer as Scripted
+from tests.integration.trigger.http_peer import serving
 
 MEDIA = MediaStream(stream_arn="arn", start_fragment_number="1", start_timestamp_ms=1)
 REQUESTED = SessionRequested(
@@ -37,9 +36,6 @@ HEADER = SessionHeader(
 )
 ENTRY = ContactSession(contact_id=ContactId("c"), session_id=SessionId("s"), requested_at_ms=1)
 
-type Scripted = tuple[int, object] | None
-"""Status and JSON of an answer; None: never answers."""
-
 ACCEPTED: Scripted = (200, {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
 REFUSED_ENTRY: Scripted = (
     200,
@@ -58,36 +54,18 @@ class Peer:
 
     @contextmanager
     def serve(self) -> Generator[str]:
-        peer = self
+        with serving(lambda _: self._answer()) as url:
+            try:
+                yield url
+            finally:
+                self.released.set()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                answer = peer.answers[peer.asked] if peer.asked < len(peer.answers) else None
-                peer.asked += 1
-                if answer is None:
-                    peer.released.wait(20)
-                    return
-                body = json.dumps(answer[1]).encode()
-                self.send_response(answer[0])
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            @override
-            def log_message(self, format: str, *args: object) -> None:
-                del format, args
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            self.released.set()
-            server.shutdown()
-            server.server_close()
-            thread.join()
+    def _answer(self) -> Scripted:
+        answer = self.answers[self.asked] if self.asked < len(self.answers) else None
+        self.asked += 1
+        if answer is None:
+            self.released.wait(20)
+        return answer
 
 
 def session() -> boto3.Session:

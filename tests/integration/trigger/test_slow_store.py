@@ -1,12 +1,10 @@
 """A store that is slow, not dead: what the flow is told, it is told in time."""
 
-import json
 import threading
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import cast, override
+from typing import cast
 
 import boto3
 import pytest
@@ -17,8 +15,10 @@ from services.trigger.adapters.event_bus import EventBus
 from services.trigger.adapters.intents_store import IntentsStore
 from services.trigger.adapters.session_store import SessionStore
 from services.trigger.request import Choices
-from services.trigger.service import ANSWER_S, CONFIRM_S, Answer, Outside, Trigger
+from services.trigger.service import ANSWER_S, CONFIRM_S, Outside, Trigger
+from services.trigger.service import Answer as FlowAnswer
 from telemetry.metrics import Metrics
+from tests.integration.trigger.http_peer import Answer, serving
 from tests.unit.trigger.flow_events import flow_event
 
 NOW_MS = 1_780_000_000_000
@@ -32,34 +32,19 @@ def slow_aws(delay_s: float) -> Generator[str]:
     """DynamoDB and EventBridge, each answer after `delay_s`."""
     over = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            over.wait(delay_s)
-            answer = ANSWERS.get(self.headers["X-Amz-Target"].rpartition(".")[2])
-            body = json.dumps({} if answer is None else answer).encode()
-            self.send_response(503 if answer is None else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(target: str) -> Answer:
+        over.wait(delay_s)
+        known = ANSWERS.get(target.rpartition(".")[2])
+        return (503, {}) if known is None else (200, known)
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(answer) as url:
+        try:
+            yield url
+        finally:
+            over.set()
 
 
-def answered(action: str, delay_s: float) -> tuple[Answer, float]:
+def answered(action: str, delay_s: float) -> tuple[FlowAnswer, float]:
     """What a transferred contact's flow is told, and after how many seconds."""
     session = boto3.Session("test", "test", region_name="us-east-1")
     event = flow_event(contact_id="third", parameters={"action": action})

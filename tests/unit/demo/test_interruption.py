@@ -6,13 +6,14 @@ import pytest
 
 PROGRAM = """
 import asyncio
+import os
 from demo.interruption import raise_on_signals, run_until_interrupted
 
 async def stubborn():
     try:
         await asyncio.Event().wait()
     finally:
-        await asyncio.to_thread(print, "task ended", flush=True)
+        await asyncio.to_thread(os.write, 1, b"task ended\\n")
 
 async def main():
     async with asyncio.TaskGroup() as tasks:
