@@ -12,8 +12,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import signal
-import ssl
 import struct
 import sys
 from typing import cast, override
@@ -21,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import uvloop
 
+from benchmarks.tls_peer import serve
 from contracts.audio import CHANNELS, SAMPLE_RATE_HZ, STEREO_SAMPLE_BYTES
 
 TURN_SAMPLES = 4 * SAMPLE_RATE_HZ
@@ -206,17 +205,10 @@ class Stream(asyncio.Protocol):
             self._transport.write(head + message)
 
 
-async def _main(certificate: str, key: str) -> None:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
+def _main(certificate: str, key: str) -> None:
     figures = Figures()
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(lambda: Stream(figures), "127.0.0.1", 0, ssl=tls, backlog=2_000)
-    print(json.dumps({"event": "deepgram.ready", "port": server.sockets[0].getsockname()[1]}), flush=True)
-    await stop.wait()
+    uvloop.run(serve("deepgram", lambda: Stream(figures), certificate, key))
 
 
 if __name__ == "__main__":
-    uvloop.run(_main(*sys.argv[1:]))
+    _main(*sys.argv[1:])

@@ -7,8 +7,6 @@ appends are conditional, as in DynamoDB. `GET /figures` counts the calls.
 
 import asyncio
 import json
-import signal
-import ssl
 import sys
 from collections import Counter
 from typing import Any, cast, override
@@ -16,6 +14,7 @@ from typing import Any, cast, override
 import orjson
 import uvloop
 
+from benchmarks.tls_peer import serve
 from contracts.model import ContactId, SessionId
 from contracts.session import INTENTS_SORT_KEY, Callback, MediaStream, SessionHeader
 
@@ -126,17 +125,10 @@ class Connection(asyncio.Protocol):
         self._transport.write(head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
-async def _main(certificate: str, key: str, parameters: str) -> None:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
+def _main(certificate: str, key: str, parameters: str) -> None:
     store = Store(tuple((name, value) for name, value in json.loads(parameters)))
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(lambda: Connection(store), "127.0.0.1", 0, ssl=tls, backlog=500)
-    print(json.dumps({"event": "store.ready", "port": server.sockets[0].getsockname()[1]}), flush=True)
-    await stop.wait()
+    uvloop.run(serve("store", lambda: Connection(store), certificate, key))
 
 
 if __name__ == "__main__":
-    uvloop.run(_main(*sys.argv[1:]))
+    _main(*sys.argv[1:])
