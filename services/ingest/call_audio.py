@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from contracts.audio import MONO_SAMPLE_BYTES, Channel
+from contracts.audio import MONO_SAMPLE_BYTES, SAMPLES_PER_MS, Channel
 from services.ingest.audio_format import MIME_TYPE_TAG, is_supported
 from services.ingest.contact_gate import Confirmed, ContactGate, OtherContact, Passed, Withheld
 from services.ingest.errors import MalformedFragment, UndecodableBlock
 from services.ingest.fragment_scanner import FragmentScanner
 from services.ingest.laid import Laid
-from services.ingest.scanned import Block, BlockDropped, FragmentStarted, Scanned, Tag
+from services.ingest.scanned import Block, BlockDropped, ClusterStarted, FragmentStarted, Scanned, Tag
 from services.ingest.timeline import Timeline
 
 ERROR_ID_TAG: Final = "AWS_KINESISVIDEO_ERROR_ID"
@@ -123,6 +123,10 @@ class CallAudio:
                 heard.append(value)
             case BlockDropped():
                 heard.append(value)
+            case ClusterStarted():
+                if self.timeline.t0_ms is not None:
+                    t0_ms = self.timeline.t0_ms
+                    self.gate.heard(t0_ms, t0_ms + self.timeline.reached // SAMPLES_PER_MS)
             case _:
                 pass
 

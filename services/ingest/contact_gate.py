@@ -1,8 +1,14 @@
 """ContactGate: lets a block pass only once its fragment is known to be of an accepted contact.
 
 Connect re-uses a stream for other callers, and the ContactId may follow the audio that it labels. A fragment
-is known by a ContactId tag, or by a SegmentUID that such a tag has confirmed before (the last fragments of a
-call may have no tags at all). Until then its blocks are held; what is never confirmed is never released.
+is known by its ContactId tag; else by a SegmentUID that such a tag has confirmed before (the last fragments
+of a call may have no tags at all), but only if it also goes on where the contact's audio ended, or is
+complete without any ContactId. Until then its blocks are held; what is never confirmed is never released.
+
+Why not the SegmentUID alone: nobody promises that Connect takes a new one for each contact. What is promised
+is one active call per stream (Amazon Connect, "Plan for live media streaming"), so that audio which directly
+follows a call's audio is that call's; the next caller's comes after a pause, and waits for its own tag.
+Holding every fragment for its tag would make live words later by up to a fragment's length, 1.1 s.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,6 +30,11 @@ from services.ingest.scanned import (
 CONTACT_TAG: Final = "ContactId"
 MAX_HELD_BYTES: Final = 1024 * 1024
 """Of unconfirmed blocks; Connect's fragments have 36 kB."""
+MAX_HELD_BLOCKS: Final = 1_024
+"""The same, were they empty; Connect's fragments have 34."""
+CONTINUES_MS: Final = 256
+"""From the end of the contact's audio to the beginning of what is taken as its continuation: more than the
+holes of a live call, and less than it takes to set up the next."""
 MAX_SEGMENT_UIDS: Final = 32
 """Confirmed ones that are kept, newest last; Connect's calls have one."""
 
@@ -71,6 +82,7 @@ class ContactGate:
         self._held: list[Block] = []
         self._held_bytes = 0
         self._withheld_bytes = 0
+        self._heard_ms = (0, 0)
 
     @property
     def contact_ids(self) -> tuple[ContactId, ...]:
@@ -91,9 +103,13 @@ class ContactGate:
         """From the next fragment on these contacts' audio passes, too."""
         self._contact_ids.update(dict.fromkeys(contact_ids))
 
+    def heard(self, from_ms: int, until_ms: int) -> None:
+        """The contact's audio, as known so far, begins and ends at these producer times (epoch ms)."""
+        self._heard_ms = (from_ms, until_ms)
+
     def abandon(self) -> Sequence[Passed]:
         """The body ended or is given up; what is unconfirmed will be read again."""
-        return self._end()
+        return self._end(complete=False)
 
     def feed(self, value: Scanned) -> Sequence[Passed]:
         """What passes now that `value` is known, in order."""
@@ -103,22 +119,33 @@ class ContactGate:
             case Tag(name=name, value=contact_id) if name == CONTACT_TAG:
                 return self._contact(ContactId(contact_id))
             case FragmentStarted():
-                passed = self._end()
+                passed = self._end(complete=False)
                 self._door = _Door.UNKNOWN
                 self._uid = self._at_ms = self._other = None
                 return passed
             case SegmentUid(uid=uid):
+                if self._uid not in (None, uid):
+                    self._shut()
                 self._uid = uid
-                if self._door is _Door.UNKNOWN and uid in self._segment_uids:
-                    return self._open()
                 return ()
             case ClusterStarted(at_ms=at_ms):
                 self._at_ms = at_ms
-                return () if self._other is None else (OtherContact(self._other, at_ms),)
-            case FragmentEnded():
-                return self._end()
+                if self._other is not None:
+                    return (OtherContact(self._other, at_ms),)
+                return self._open() if self._is_confirmed and self._continues(at_ms) else ()
+            case FragmentEnded(complete=complete):
+                return self._end(complete=complete)
             case _:
                 return ()
+
+    @property
+    def _is_confirmed(self) -> bool:
+        """Whether the SegmentUID speaks for the fragment, and no tag does."""
+        return self._door is _Door.UNKNOWN and self._uid in self._segment_uids
+
+    def _continues(self, at_ms: int) -> bool:
+        from_ms, until_ms = self._heard_ms
+        return from_ms <= at_ms <= until_ms + CONTINUES_MS
 
     def _block(self, block: Block) -> Sequence[Passed]:
         size = len(block.payload)
@@ -127,7 +154,7 @@ class ContactGate:
             return ()
         self._held.append(block)
         self._held_bytes += size
-        if self._held_bytes > MAX_HELD_BYTES:
+        if self._held_bytes > MAX_HELD_BYTES or len(self._held) > MAX_HELD_BLOCKS:
             self._shut()
         return ()
 
@@ -159,7 +186,9 @@ class ContactGate:
         self._withheld_bytes += self._held_bytes
         self._held, self._held_bytes = [], 0
 
-    def _end(self) -> Sequence[Passed]:
+    def _end(self, *, complete: bool) -> Sequence[Passed]:
+        if complete and self._is_confirmed:
+            return self._open()
         self._shut()
         if not self._withheld_bytes:
             return ()

@@ -82,6 +82,8 @@ class FragmentScanner:
         self._plain_at_ms: int | None = None
         """The time of a Cluster as Connect writes it: in ms, and nothing around has a known size."""
         self._in_fragment = False
+        self._awaits_segment = False
+        """Each Segment has an EBML header of its own."""
         self._lanes: Mapping[int, Channel] = {}
         self._timecode_scale_ns = NANOSECONDS_PER_MS
         self._cluster_at_ms: int | None = None
@@ -120,7 +122,7 @@ class FragmentScanner:
         if not self._in_fragment:
             return []
         self._in_fragment = False
-        return [FragmentEnded(whole=not self._held)]
+        return [FragmentEnded(complete=False)]
 
     def _plain_block(self, buffer: bytes, at: int, end: int, found: list[Scanned]) -> int:
         """As `_element`, for nearly every byte, since what stands around is known; 0: ask `_element`."""
@@ -197,8 +199,9 @@ class FragmentScanner:
         if container:
             self._level += 1
             self._ends[self._level] = finish
-            if element == Id.SEGMENT and not self._in_fragment:
+            if element == Id.SEGMENT and not self._awaits_segment:
                 raise self._malformed("without an EBML header", element, at, size)
+            self._awaits_segment = False
             self._cluster_at_ms = self._plain_at_ms = None
 
     def _check_parent(self, element: int, finish: int | None, at: int, size: int) -> None:
@@ -228,7 +231,7 @@ class FragmentScanner:
             self._info(body, found)
         elif element == Id.EBML:
             self._end_fragment(found)
-            self._in_fragment = True
+            self._in_fragment = self._awaits_segment = True
             self._lanes = {}
             self._timecode_scale_ns = NANOSECONDS_PER_MS
             found.append(FragmentStarted())
@@ -236,11 +239,11 @@ class FragmentScanner:
     def _end_fragment(self, found: list[Scanned]) -> None:
         if self._in_fragment:
             self._in_fragment = False
-            found.append(FragmentEnded(whole=True))
+            found.append(FragmentEnded(complete=True))
 
     def _info(self, body: bytes, found: list[Scanned]) -> None:
         for child, inner in children(body):
-            if child == Id.SEGMENT_UID:
+            if child == Id.SEGMENT_UID and any(inner):
                 found.append(SegmentUid(bytes(inner).hex()))
             elif child == Id.TIMECODE_SCALE:
                 self._timecode_scale_ns = int.from_bytes(inner) or NANOSECONDS_PER_MS

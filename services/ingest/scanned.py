@@ -13,7 +13,7 @@ class FragmentStarted:
 
 @dataclass(frozen=True, slots=True)
 class SegmentUid:
-    """The fragment's SegmentUID, hexadecimal; one call keeps it over all of its fragments."""
+    """The fragment's SegmentUID, hexadecimal, not all zeros; a call keeps it over all of its fragments."""
 
     uid: str
 
@@ -54,9 +54,9 @@ class BlockDropped:
 
 @dataclass(frozen=True, slots=True)
 class FragmentEnded:
-    """Nothing of the fragment follows; `whole` is False when the body ended inside an element."""
+    """Nothing of the fragment follows; `complete` is False when the body ended, perhaps before its tags."""
 
-    whole: bool
+    complete: bool
 
 
 type Scanned = FragmentStarted | SegmentUid | Tag | ClusterStarted | Block | BlockDropped | FragmentEnded

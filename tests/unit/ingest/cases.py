@@ -133,11 +133,28 @@ def _contacts() -> list[Case]:
     ours, tail, theirs = pairs(0, 17), pairs(17, 3), pairs(40, 17, "other")
     other_uid = b"\xee" * 16
     next_contact = fragment(theirs, uid=other_uid, trailing=OTHER, entries=SWAPPED)
+    two_uids = segment(info(other_uid), cluster(T0_MS, *blocks(ours, T0_MS)))
     return [
         Case("tail without tags", fragment(ours) + fragment(tail, leading={}, trailing={}), (*ours, *tail)),
         Case("tail with some tags", fragment(ours) + fragment(tail, trailing=TRAILING), (*ours, *tail)),
         Case("never a contact", fragment(ours, trailing=TRAILING), ()),
         Case("next contact", fragment(ours) + next_contact, tuple(ours)),
+        Case(
+            "next contact with the same SegmentUID",
+            fragment(ours) + fragment(theirs, trailing=OTHER),
+            tuple(ours),
+        ),
+        Case(
+            "next contact with the same SegmentUID, cut off",
+            fragment(ours) + fragment(theirs, trailing={}),
+            tuple(ours),
+        ),
+        Case(
+            "tail without tags after a hole",
+            fragment(ours) + fragment(pairs(30, 3), trailing={}) + next_contact,
+            (*ours, *pairs(30, 3)),
+        ),
+        Case("two SegmentUIDs", two_uids + fragment(tail, uid=other_uid, trailing={}), ()),
         Case("previous contact", next_contact + fragment(pairs(60, 17)), tuple(pairs(60, 17))),
         Case(
             "next contact named before its audio",
@@ -268,6 +285,7 @@ def _malformed() -> list[Case]:
         "zeros between fragments": good + bytes(100) + good,
         "block outside a cluster": segment(cluster(T0_MS, *raw)) + segment(raw[0]),
         "segment without a header": unknown_size("18538067"),
+        "two segments under one header": segment(cluster(T0_MS, *raw), unknown_size("18538067"), info()),
         "block before its time": segment(cluster(T0_MS, *raw), unknown_size("1f43b675"), raw[0]),
         "child beyond its parent": segment(
             cluster(T0_MS, *raw), bytes.fromhex("1f43b675") + size8(20) + number("e7", T0_MS) + raw[0]

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from contracts.audio import Channel
 from contracts.model import ContactId
 from services.ingest.contact_gate import (
+    CONTINUES_MS,
+    MAX_HELD_BLOCKS,
     MAX_HELD_BYTES,
     MAX_SEGMENT_UIDS,
     Confirmed,
@@ -24,7 +28,7 @@ from services.ingest.scanned import (
 )
 
 OURS, THEIRS = ContactId("ours"), ContactId("theirs")
-START, CLUSTER, END = FragmentStarted(), ClusterStarted(1000), FragmentEnded(whole=True)
+START, CLUSTER, END = FragmentStarted(), ClusterStarted(1000), FragmentEnded(complete=True)
 UID, OUR_TAG, THEIR_TAG = SegmentUid("ab"), Tag("ContactId", OURS), Tag("ContactId", THEIRS)
 
 
@@ -51,15 +55,47 @@ def test_a_leading_tag_lets_blocks_pass_at_once() -> None:
     assert passed(gate(), START, OUR_TAG, CLUSTER, block(1)) == [block(1)]
 
 
-def test_a_confirmed_segment_uid_lets_later_fragments_pass_at_once() -> None:
+def test_a_fragment_that_goes_on_with_a_confirmed_segment_uid_passes_at_once() -> None:
     it = gate()
     passed(it, START, UID, CLUSTER, block(1), OUR_TAG, END)
-    assert passed(it, START, UID, CLUSTER, block(2)) == [block(2)]
+    it.heard(1000, 1064)
+    assert passed(it, START, UID, ClusterStarted(1064 + CONTINUES_MS), block(2)) == [block(2)]
     assert it.segment_uids == ("ab",)
 
 
+@pytest.mark.parametrize("at_ms", [1064 + CONTINUES_MS + 1, 999])
+def test_a_confirmed_segment_uid_elsewhere_waits_for_its_own_tag(at_ms: int) -> None:
+    for tag, outcome in ((OUR_TAG, [block(2)]), (THEIR_TAG, [OtherContact(THEIRS, at_ms)])):
+        it = gate(["ab"])
+        it.heard(1000, 1064)
+        assert passed(it, START, UID, ClusterStarted(at_ms), block(2)) == []
+        assert passed(it, tag) == outcome
+
+
+def test_a_confirmed_segment_uid_confirms_nothing_before_any_audio_was_heard() -> None:
+    assert passed(gate(["ab"]), START, UID, CLUSTER, block(1)) == []
+
+
+def test_a_complete_fragment_without_tags_passes_by_its_confirmed_segment_uid() -> None:
+    assert passed(gate(["ab"]), START, UID, CLUSTER, block(1), END) == [block(1)]
+
+
+def test_a_fragment_cut_before_its_tags_does_not() -> None:
+    cut = FragmentEnded(complete=False)
+    assert passed(gate(["ab"]), START, UID, CLUSTER, block(1), cut) == [Withheld(4)]
+
+
+def test_two_segment_uids_in_one_fragment_shut_it() -> None:
+    it = gate(["ab"])
+    it.heard(1000, 1064)
+    values = START, SegmentUid("cd"), UID, CLUSTER, block(1), OUR_TAG, END
+    assert passed(it, *values) == [Withheld(4)]
+
+
 def test_a_successor_starts_with_what_was_confirmed() -> None:
-    assert passed(gate(["ab"]), START, UID, CLUSTER, block(1)) == [block(1)]
+    it = gate(["ab"])
+    it.heard(0, 1000)
+    assert passed(it, START, UID, CLUSTER, block(1)) == [block(1)]
 
 
 def test_another_contact_is_never_released_and_told_with_its_time() -> None:
@@ -100,6 +136,12 @@ def test_held_bytes_are_bounded_and_the_rest_of_the_fragment_stays_shut() -> Non
     it = gate()
     passed(it, START, CLUSTER, *(block(n, 64 * 1024) for n in range(17)))
     assert passed(it, block(18), OUR_TAG, block(19), END) == [Withheld(MAX_HELD_BYTES + 64 * 1024 + 8)]
+
+
+def test_held_blocks_are_bounded_also_when_they_are_empty() -> None:
+    it = gate()
+    passed(it, START, CLUSTER, *(block(n, 0) for n in range(MAX_HELD_BLOCKS + 1)))
+    assert passed(it, OUR_TAG, block(1), END) == [Withheld(4)]
 
 
 def test_an_abandoned_body_leaves_nothing_held() -> None:

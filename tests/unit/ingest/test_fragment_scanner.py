@@ -22,6 +22,7 @@ from tests.unit.ingest.matroska_writer import (
     UID,
     cluster,
     ebml_header,
+    element,
     info,
     simple_block,
     size8,
@@ -76,14 +77,25 @@ def test_a_legacy_name_beside_another_track_is_no_lane() -> None:
     assert found[-1] == BlockDropped("unknown_track", 6)
 
 
-def test_the_end_of_the_body_ends_the_fragment() -> None:
+def test_a_body_that_ends_may_have_cut_the_fragments_tags_off() -> None:
     body = fragment(pairs(0, 1))
     whole, cut, empty = FragmentScanner(), FragmentScanner(), FragmentScanner()
     whole.feed(body)
     cut.feed(body[:-1])
-    assert whole.feed_eof() == [FragmentEnded(whole=True)]
-    assert cut.feed_eof() == [FragmentEnded(whole=False)]
+    assert whole.feed_eof() == cut.feed_eof() == [FragmentEnded(complete=False)]
     assert empty.feed_eof() == []
+
+
+def test_the_next_fragment_completes_the_one_before() -> None:
+    scanner = FragmentScanner()
+    scanner.feed(fragment(pairs(0, 1)))
+    assert scanner.feed(ebml_header()) == [FragmentEnded(complete=True), FragmentStarted()]
+
+
+def test_a_segment_uid_of_nothing_is_none() -> None:
+    for uid in (b"", bytes(16)):
+        head = ebml_header() + unknown_size("18538067") + element("1549a966", element("73a4", uid))
+        assert FragmentScanner().feed(head) == [FragmentStarted()]
 
 
 def test_an_error_names_element_offset_and_size() -> None:

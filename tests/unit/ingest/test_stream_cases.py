@@ -31,7 +31,12 @@ def scanned(pieces: list[bytes]) -> tuple[list[Scanned], MalformedFragment | Non
 
 def released(values: list[Scanned], contacts: tuple[str, ...]) -> list[Block]:
     gate = ContactGate(ContactId(contact) for contact in contacts)
-    return [passed for value in values for passed in gate.feed(value) if isinstance(passed, Block)]
+    blocks: list[Block] = []
+    for value in values:
+        blocks += [passed for passed in gate.feed(value) if isinstance(passed, Block)]
+        if blocks:
+            gate.heard(blocks[0].at_ms, max(b.at_ms + len(b.payload) // 16 for b in blocks))
+    return blocks
 
 
 def split(body: bytes, size: int) -> list[bytes]:
