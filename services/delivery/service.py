@@ -129,6 +129,7 @@ class Delivery:
         session.receipts.add(queued.receipt_handle)
         replaced = session.lane.take(held)
         if replaced and replaced.receipt_handle:
+            session.has_lapsed = True  # it came again: another process may have had the session
             session.receipts.discard(replaced.receipt_handle)
             self._in_hand.forget(replaced.receipt_handle)
         if not session.is_served:

@@ -3,14 +3,24 @@
 import time
 
 from contracts.delivery import ParkedSession
-from services.delivery.adapters.in_hand import InHand
+from services.delivery.adapters.in_hand import InHand, Lapsed
 from services.delivery.adapters.patience import Patience, Stopping
 from services.delivery.adapters.poster import Ports, Poster, Session
 from services.delivery.adapters.replay import Replays
 from services.delivery.destination import Ports as AllowedPorts
 from services.delivery.destination import read_destination
 from services.delivery.retry import Schedules
-from services.delivery.session_lane import Abandon, Forget, HeldReplay, Park, Post, Replay, Step, Wait
+from services.delivery.session_lane import (
+    Abandon,
+    Forget,
+    HeldReplay,
+    Park,
+    Post,
+    Replay,
+    SessionLane,
+    Step,
+    Wait,
+)
 from telemetry.log import logger
 from telemetry.metrics import Metrics
 
@@ -32,6 +42,7 @@ class Courier:
         self._in_hand = in_hand
         self._patience = patience
         self._allowed_ports = allowed_ports
+        self._schedules = schedules
         self._poster = Poster(ports, in_hand, patience, metrics)
         self._replays = Replays(ports, self._poster, patience, schedules)
 
@@ -40,13 +51,11 @@ class Courier:
         try:
             if _must_learn(session):
                 await self._learn(session)
-            while (step := session.lane.next(_now_ms(), is_open=self._is_open(session))) is not None:
-                if isinstance(step, Post) and not self._in_hand.holds(step.held.receipt_handle):
+            while len(session.lane):
+                try:
+                    await self._go_on(session)
+                except Lapsed:
                     await self._let_go(session)
-                    if len(session.lane):  # came meanwhile
-                        await self._learn(session)
-                    continue
-                await self._take(session, step)
         except Stopping:
             while session.receipts:
                 session.lane.clear()
@@ -55,10 +64,27 @@ class Courier:
         finally:
             session.is_served = False
 
+    async def _go_on(self, session: Session) -> None:
+        """Takes one step.
+
+        Raises:
+            Lapsed: another process may have the session.
+        """
+        if session.has_lapsed:
+            await self._learn(session)
+        session.hand = session.lane.held[0].receipt_handle or ""
+        self._poster.must_hold(session)
+        step = session.lane.next(_now_ms(), is_open=self._is_open(session))
+        if step is not None:
+            await self._take(session, step)
+
     async def _let_go(self, session: Session) -> None:
-        """Leaves the session to whoever has it now; what nobody has comes again, under new receipts."""
+        """Leaves the session to whoever has it now; what nobody has comes again, under new receipts.
+
+        The lane is a new one: what this process thinks of the session may be wrong by now.
+        """
         session.has_lapsed = True
-        session.lane.clear()
+        session.lane = SessionLane(self._schedules)
         receipts, session.receipts = session.receipts, set()
         held = [receipt for receipt in receipts if self._in_hand.holds(receipt)]
         for receipt in receipts.difference(held):

@@ -19,6 +19,10 @@ MAX_HELD = 10_000
 """Messages; a waiting session keeps up to `BATCH`. SQS allows 120,000 in flight per queue."""
 
 
+class Lapsed(Exception):
+    """The lock on a message was lost: another process may have its session."""
+
+
 class InHand:
     """Holds messages by their receipts."""
 
@@ -32,12 +36,21 @@ class InHand:
         """Keeps a message in hand that was asked for at `since_s` (monotonic)."""
         self._until_s[receipt] = since_s + self._visibility_s
 
-    def holds(self, receipt: str | None) -> bool:
-        """Whether no other process can have the message: its lock still stands, or it came from the log.
+    def holds(self, receipt: str) -> bool:
+        """Whether no other process can have the message: its lock still stands.
 
         A process that slept longer than its locks wakes up with messages that another has delivered since.
         """
-        return receipt is None or self._until_s.get(receipt, 0.0) > time.monotonic()
+        return self._until_s.get(receipt, 0.0) > time.monotonic()
+
+    def must_hold(self, receipt: str) -> None:
+        """Does nothing while `holds`.
+
+        Raises:
+            Lapsed: it does not.
+        """
+        if not self.holds(receipt):
+            raise Lapsed
 
     def forget(self, receipt: str) -> None:
         """The receipt is of no use any more."""

@@ -28,7 +28,6 @@ from services.delivery.adapters.session_store import SessionStore, StoredHeader
 from services.delivery.adapters.transcript_queue import TranscriptQueue
 from services.delivery.breaker import cause_of
 from services.delivery.destination import Destination
-from services.delivery.errors import StoreUnavailable
 from services.delivery.outcome import Answered, NotSent, Outcome
 from services.delivery.retry import Delivered, GiveUp, RetryAfter, is_trouble
 from services.delivery.session_lane import Held, Park, SessionLane
@@ -75,6 +74,8 @@ class Session:
     """None: it has no callback, or its header was not read yet."""
     receipts: set[str] = field(default_factory=set[str])
     """Of the messages in hand."""
+    hand: str = ""
+    """Receipt of the message, or request for a replay, that is worked on: by it the session is ours."""
     is_served: bool = False
     has_lapsed: bool = False
     """Whether its lock was lost: another process may have had it since."""
@@ -117,7 +118,7 @@ class Poster:
             if self._patience.is_over:
                 raise Stopping
             return None
-        outcome, has_failed = await self._send(held, body, destination, gate)
+        outcome, has_failed = await self._send(session, held, body, destination)
         await self._conclude(session, lane, attempt, outcome)
         return await self._judge(session, gate, outcome, has_failed=has_failed)
 
@@ -131,7 +132,7 @@ class Poster:
             return False
         gate = self._ports.gates.of(destination.endpoint)
         await gate.enter(is_probe=True)
-        outcome, has_failed = await self._send(held, body, destination, gate)
+        outcome, has_failed = await self._send(session, held, body, destination)
         await self._judge(session, gate, outcome, has_failed=has_failed)
         _, decision = lane.conclude(outcome, 0.0, _now_ms())
         return isinstance(decision, Delivered)
@@ -145,12 +146,22 @@ class Poster:
         elif gate.breaker.is_open and not is_trouble(outcome) and not isinstance(outcome, NotSent):
             await self._ports.outages.enable(session.endpoint, session.id, session.contact_id, self._patience)
 
+    def must_hold(self, session: Session) -> None:
+        """Does nothing while no other process can have the session.
+
+        Raises:
+            Lapsed: another may have it.
+        """
+        self._in_hand.must_hold(session.hand)
+
     async def _send(
-        self, held: Held, body: str, destination: Destination, gate: Gate
+        self, session: Session, held: Held, body: str, destination: Destination
     ) -> tuple[Outcome, bool]:
         """The outcome, and whether the endpoint is to be disabled; gives the place at the gate back."""
+        gate = self._ports.gates.of(destination.endpoint)
         outcome: Outcome = NotSent("interrupted")
         try:
+            self.must_hold(session)
             outcome = await self._request(held, body, destination)
         finally:
             has_failed = gate.leave(outcome)
@@ -177,8 +188,10 @@ class Poster:
             case Delivered():
                 self._metrics.count(DELIVERED)
                 self._metrics.observe(DELIVERY_LAG, _now_ms() - held.message.received_at_ms)
-                await self._move_mark(session, held)
-                self.finish(session, held)
+                try:
+                    await self._move_mark(session, held)
+                finally:  # without the mark, too: what is not on the queue any more is not posted again
+                    self.finish(session, held)
             case RetryAfter(delay_s):
                 self._metrics.count(DELIVERY_ATTEMPTS_FAILED)
                 cause = None if isinstance(outcome, Answered) else outcome.cause
@@ -200,7 +213,12 @@ class Poster:
     async def give_up(
         self, session: Session, held: Held, reason: str, attempts: int, last_status: int | None
     ) -> None:
-        """After this the message is in the store as undelivered and in the dead-letter queue, and told of."""
+        """After this the message is in the store as undelivered and in the dead-letter queue, and told of.
+
+        Raises:
+            Lapsed: it was not given up by us.
+        """
+        self.must_hold(session)
         now_ms = _now_ms()
         undelivered = UndeliveredMessage(
             session_id=session.id,
@@ -228,7 +246,11 @@ class Poster:
         """After this the session is parked for all processes; what is in hand is left to the log.
 
         One that is only behind is to be replayed at once.
+
+        Raises:
+            Lapsed: it is not.
         """
+        self.must_hold(session)
         now_ms = _now_ms()
         parked = ParkedSession(
             session_id=session.id,
@@ -251,16 +273,21 @@ class Poster:
             await self._patience.insist(lambda: self._ports.outages.wake(parked, ReplayCause.DUE))
 
     async def _move_mark(self, session: Session, held: Held) -> None:
-        """Of what is logged only. Should it fail, the message may be posted again, under the same id."""
+        """After this the stored mark is at the message, if it is logged: nobody posts it again.
+
+        Raises:
+            Lapsed, Stopping: perhaps not; whoever has the session next may post it again, under the same id.
+        """
         if not held.logged:
             return
         n, k = held.place
-        try:
-            await self._ports.store.put_mark(
-                DeliveryMark(session_id=session.id, n=n, k=k), session.expires_at
-            )
-        except StoreUnavailable as error:
-            _log(held).warning("delivery.mark_not_written", exc_info=error)
+        mark = DeliveryMark(session_id=session.id, n=n, k=k)
+
+        async def write() -> None:
+            self.must_hold(session)
+            await self._ports.store.put_mark(mark, session.expires_at)
+
+        await self._patience.insist(write)
 
     def finish(self, session: Session, held: Held) -> None:
         """The message will be deleted from the queue, if it came from there."""

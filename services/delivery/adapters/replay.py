@@ -58,6 +58,7 @@ class Replays:
         return self._ports.gates.of(session.endpoint).breaker.is_open
 
     async def _unpark(self, session: Session) -> None:
+        self._poster.must_hold(session)
         await self._patience.insist(lambda: self._ports.store.unpark(session.id, session.endpoint))
 
     async def _catch_up(self, session: Session, parked: ParkedSession, *, is_probe: bool) -> SessionLane:
@@ -115,6 +116,7 @@ class Replays:
                 after_n = undelivered.n
                 if not await self._redeliver(session, undelivered.n):
                     return
+                self._poster.must_hold(session)
                 await self._patience.insist(lambda: self._ports.store.redelivered(undelivered))  # noqa: B023 -- called at once
         await self._patience.insist(lambda: self._ports.store.all_redelivered(session.id, session.endpoint))
 

@@ -16,6 +16,10 @@ class InBetween:
         self.url = ""
         self.holding: bytes | None = None
         """Requests for `operation` that contain this are never passed on."""
+        self.refusing: bytes | None = None
+        """Requests for `operation` that contain this are answered by 500."""
+        self.refused = 0
+        """So many were."""
         self.operation = "PutItem"
         self.passed = 0
         """Requests that were passed on."""
@@ -35,7 +39,11 @@ class InBetween:
         if self.refusals:
             self.refusals -= 1
             return web.Response(status=500)
-        if self.holding and self.holding in body and operation.endswith(self.operation):
+        is_meant = operation.endswith(self.operation)
+        if self.refusing and self.refusing in body and is_meant:
+            self.refused += 1
+            return web.Response(status=500)
+        if self.holding and self.holding in body and is_meant:
             self.held.set()
             await asyncio.Event().wait()
         self.passed += 1
