@@ -27,7 +27,7 @@ class ParkCause(StrEnum):
     ENDPOINT_DOWN = "endpoint_down"
     """The endpoint is disabled."""
     FAILING = "failing"
-    """The endpoint works, but not for this session."""
+    """The endpoint works, but not for this session, or not yet: it asked for time."""
     BEHIND = "behind"
     """The endpoint is slower than the call."""
 
