@@ -193,12 +193,13 @@ class SessionLane:
         self._attempt, self._retry_at_ms = 1, 0
         return cleared
 
-    def next(self, now_ms: int, *, is_open: bool = False) -> Step | None:
+    def next(self, now_ms: int, *, is_open: bool = False, paused_until_ms: int = 0) -> Step | None:
         """What to do now; None: nothing is in hand.
 
         Args:
             now_ms: Epoch ms.
             is_open: Whether the endpoint's breaker is open.
+            paused_until_ms: The endpoint asked for no request before this time.
         """
         if not self._held:
             return None
@@ -215,9 +216,9 @@ class SessionLane:
             return self._forget("superseded")
         if is_open:
             return self._turn_away(head, now_ms)
-        if now_ms < self._retry_at_ms:
-            parks = head.logged and self._retry_at_ms - now_ms >= self._schedules.park_from_s * 1_000
-            return Park(ParkCause.FAILING, self._retry_at_ms) if parks else Wait(self._retry_at_ms)
+        until_ms = max(self._retry_at_ms, paused_until_ms)
+        if now_ms < until_ms:
+            return self._hold_back(head, now_ms, until_ms)
         if head.logged and head.receipt_handle and self._lags(head, now_ms):
             return Park(ParkCause.BEHIND, now_ms)
         return Post(head, self._attempt)
@@ -246,7 +247,9 @@ class SessionLane:
         was logged, and deletes it from the queue. After `RetryAfter` the lane says when.
         """
         head = self._head()
-        tried = Tried(self._attempt, self._age_s(head, now_ms), head.logged, self._was_refused)
+        tried = Tried(
+            self._attempt, (now_ms - self._since_ms(head, now_ms)) / 1_000, head.logged, self._was_refused
+        )
         decision = decide(tried, outcome, self._schedules, jitter)
         match decision:
             case RetryAfter(delay_s):
@@ -272,13 +275,28 @@ class SessionLane:
         """The endpoint is disabled."""
         if not head.logged:
             return self._forget("endpoint_down")
-        since_ms = now_ms if self._failing_since_ms is None else self._failing_since_ms
-        until_ms = max(since_ms, head.message.received_at_ms) + round(self._schedules.logged_for_s * 1_000)
-        return Park(ParkCause.ENDPOINT_DOWN, until_ms) if now_ms < until_ms else self._abandon("exhausted")
+        return self._park(ParkCause.ENDPOINT_DOWN, head, now_ms, self._last_ms(head, now_ms))
 
-    def _age_s(self, head: Held, now_ms: int) -> float:
+    def _hold_back(self, head: Held, now_ms: int, until_ms: int) -> Step:
+        """Nothing may be posted before `until_ms`; nothing waits for long in hand."""
+        if until_ms - now_ms < self._schedules.park_from_s * 1_000:
+            return Wait(until_ms)
+        if not head.logged:
+            return self._forget("endpoint_paused")
+        return self._park(ParkCause.FAILING, head, now_ms, until_ms)
+
+    def _park(self, cause: ParkCause, head: Held, now_ms: int, until_ms: int) -> Step:
+        last_ms = self._last_ms(head, now_ms)
+        return Park(cause, min(until_ms, last_ms)) if now_ms < last_ms else self._abandon("exhausted")
+
+    def _last_ms(self, head: Held, now_ms: int) -> int:
+        """When the message is given up."""
+        return self._since_ms(head, now_ms) + round(self._schedules.logged_for_s * 1_000)
+
+    def _since_ms(self, head: Held, now_ms: int) -> int:
+        """Since when it is tried."""
         since_ms = now_ms if self._failing_since_ms is None else self._failing_since_ms
-        return (now_ms - max(since_ms, head.message.received_at_ms)) / 1_000
+        return max(since_ms, head.message.received_at_ms)
 
     def _lags(self, head: Held, now_ms: int) -> bool:
         """Whether it has been in hand for long: what waited on the queue is no fault of the endpoint."""

@@ -74,7 +74,7 @@ class Courier:
             await self._learn(session)
         session.hand = session.lane.held[0].receipt_handle or ""
         self._poster.must_hold(session)
-        step = session.lane.next(_now_ms(), is_open=self._is_open(session))
+        step = self._poster.next(session, session.lane)
         if step is not None:
             await self._take(session, step)
 
@@ -111,9 +111,6 @@ class Courier:
         session.lane.park(is_parked=progress.parked is not None)
         session.has_lapsed = False
         return progress.parked
-
-    def _is_open(self, session: Session) -> bool:
-        return bool(session.endpoint) and self._ports.gates.of(session.endpoint).breaker.is_open
 
     async def _take(self, session: Session, step: Step) -> None:
         match step:

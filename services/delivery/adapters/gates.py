@@ -7,6 +7,8 @@ from collections import OrderedDict, deque
 from services.delivery.breaker import Breaker, BreakerPolicy
 from services.delivery.outcome import Outcome
 
+WAIT_S = 5.0
+"""For a place at one time; then the lane may know better what to do with the message."""
 MAX_GATES = 10_000
 """Endpoints that are remembered; those without requests are forgotten first."""
 
@@ -14,7 +16,8 @@ MAX_GATES = 10_000
 class Gate:
     """One endpoint's."""
 
-    def __init__(self, policy: BreakerPolicy) -> None:
+    def __init__(self, policy: BreakerPolicy, wait_s: float = WAIT_S) -> None:
+        self._wait_s = wait_s
         self.breaker = Breaker(policy)
         self.learnt_at_s = 0.0
         """When it was last opened or closed (monotonic)."""
@@ -24,27 +27,30 @@ class Gate:
     @property
     def is_idle(self) -> bool:
         """Whether it may be forgotten."""
-        return not (self._under_way or self._waiting or self.breaker.is_open)
+        return not (self._under_way or self._waiting or self._is_paused or self.breaker.is_open)
 
     async def enter(self, *, is_probe: bool = False) -> bool:
-        """Waits for a place, to be given back by `leave`; False: the endpoint is disabled, or we stop."""
+        """Waits for a place, to be given back by `leave`.
+
+        False: none came free in time, the endpoint is disabled or asked for time, or we stop.
+        """
         if is_probe:
             self._under_way += 1
             return True
-        while not self.breaker.is_open:
-            pause_s = self.breaker.paused_until_ms / 1_000 - time.time()
-            if pause_s <= 0 and self._under_way < self.breaker.limit:
+        until_s = time.monotonic() + self._wait_s
+        while not (self.breaker.is_open or self._is_paused):
+            if self._under_way < self.breaker.limit:
                 self._under_way += 1
                 return True
-            if not await self._wait(pause_s if pause_s > 0 else None):
+            if not await self._wait(until_s - time.monotonic()):
                 return False
         return False
 
     def leave(self, outcome: Outcome) -> bool:
         """Gives the place back; True: the endpoint is to be disabled."""
         self._under_way -= 1
-        failed = self.breaker.conclude(outcome, time.time_ns() // 1_000_000)
-        self._wake(self.breaker.limit - self._under_way)
+        failed = self.breaker.conclude(outcome, _now_ms())
+        self._wake(len(self._waiting) if self._is_paused else self.breaker.limit - self._under_way)
         return failed
 
     def learn(self, *, is_open: bool) -> None:
@@ -60,13 +66,18 @@ class Gate:
             if not waiting.done():
                 waiting.cancel()
 
-    async def _wait(self, timeout_s: float | None) -> bool:
+    @property
+    def _is_paused(self) -> bool:
+        return _now_ms() < self.breaker.paused_until_ms
+
+    async def _wait(self, timeout_s: float) -> bool:
+        """False: there is nothing to wait for any more."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         await asyncio.wait([place], timeout=timeout_s)
         if not place.done():
             self._waiting.remove(place)
-        return not place.cancelled()
+        return place.done() and not place.cancelled()
 
     def _wake(self, places: int) -> None:
         for _ in range(min(places, len(self._waiting))):
@@ -102,3 +113,7 @@ class Gates:
         """The process stops: nobody is to wait."""
         for gate in self._gates.values():
             gate.give_up()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

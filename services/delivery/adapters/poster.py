@@ -30,7 +30,7 @@ from services.delivery.breaker import cause_of
 from services.delivery.destination import Destination
 from services.delivery.outcome import Answered, NotSent, Outcome
 from services.delivery.retry import Delivered, GiveUp, RetryAfter, is_trouble
-from services.delivery.session_lane import Held, Park, SessionLane
+from services.delivery.session_lane import Held, Park, SessionLane, Step
 from services.delivery.webhook import Credentials, WebhookRequest, prepare
 from telemetry.log import logger
 from telemetry.metrics import Metrics
@@ -100,10 +100,21 @@ class Poster:
         self._patience = patience
         self._metrics = metrics
 
+    def next(self, session: Session, lane: SessionLane, *, is_probe: bool = False) -> Step | None:
+        """The lane's next step, as things are at the endpoint; a probe goes there however they are."""
+        if is_probe or not session.endpoint:
+            return lane.next(_now_ms())
+        breaker = self._ports.gates.of(session.endpoint).breaker
+        return lane.next(_now_ms(), is_open=breaker.is_open, paused_until_ms=breaker.paused_until_ms)
+
     async def post(
         self, session: Session, lane: SessionLane, held: Held, attempt: int, *, is_probe: bool = False
     ) -> None:
-        """Makes one attempt with the lane's first message, unless its endpoint is or becomes disabled."""
+        """Makes one attempt with the lane's first message, unless its endpoint takes none now.
+
+        Raises:
+            Lapsed: the lock was lost meanwhile; no request was made.
+        """
         destination = session.destination
         if destination is None:
             return self.finish(session, lane.skip("no_callback").held)

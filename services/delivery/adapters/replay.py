@@ -75,7 +75,7 @@ class Replays:
                     await self._unpark(session)
                     return lane
                 _take(lane, messages)
-            step = lane.next(_now_ms(), is_open=self._is_open(session) and not is_probe)
+            step = self._poster.next(session, lane, is_probe=is_probe)
             if len(lane) and time.monotonic() > until_s and isinstance(step, Post):
                 step = Park(ParkCause.BEHIND, _now_ms())
             if isinstance(step, Park):

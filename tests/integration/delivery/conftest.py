@@ -31,6 +31,14 @@ def process(surroundings: Surroundings, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
+def alone(aws: AwsEndpoint, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
+    """A stack of the test's own, without a process; clients of this process find it."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    return Surroundings(aws, resources.create(aws, f"t-{uuid.uuid4().hex[:8]}"))
+
+
+@pytest.fixture
 def session() -> str:
     """A session of the test's own."""
     return uuid.uuid4().hex

@@ -93,6 +93,20 @@ class Desk:
         assert session
         return session
 
+    async def serve(self, count: int = 1) -> Session:
+        """Takes so many messages of one session and works through them; what is finished is deleted."""
+        session = await self.take(count)
+        async with asyncio.timeout(WITHIN_S):
+            await self.courier.serve(session)
+            await self.delete()
+        return session
+
+    async def delete(self) -> None:
+        """Deletes what is finished."""
+        deleting = asyncio.create_task(self.in_hand.run())
+        await self.in_hand.drain()
+        deleting.cancel()
+
     def holds(self, session: Session) -> bool:
         """Whether a message of it is still locked; nobody extends their visibility here."""
         return any(self.in_hand.holds(receipt) for receipt in session.receipts)

@@ -39,13 +39,22 @@ async def test_whoever_waits_for_an_endpoint_that_is_disabled_is_turned_away() -
     assert await gate.enter(is_probe=True)
 
 
-async def test_a_pause_that_the_endpoint_asked_for_holds_everybody() -> None:
+async def test_nobody_passes_or_waits_while_the_endpoint_has_asked_for_time() -> None:
     gate = Gate(POLICY)
+    tasks = [await entered(gate) for _ in range(4)]
+    gate.leave(Answered(503, 900.0))
+    assert [await asyncio.wait_for(task, 1) for task in tasks] == [True, True, False, False]
+    assert not await asyncio.wait_for(gate.enter(), 1)
+    assert await gate.enter(is_probe=True)
+
+
+async def test_nobody_waits_for_long() -> None:
+    gate = Gate(POLICY, wait_s=0.05)
     assert await gate.enter()
-    gate.leave(Answered(503, 0.2))
-    began_s = asyncio.get_running_loop().time()
-    assert await asyncio.wait_for(gate.enter(), 2)
-    assert asyncio.get_running_loop().time() - began_s >= 0.15
+    assert await gate.enter()
+    assert not await asyncio.wait_for(gate.enter(), 10)
+    gate.leave(OK)
+    assert await gate.enter()
 
 
 async def test_an_endpoint_is_remembered_while_it_matters() -> None:

@@ -1,7 +1,6 @@
 """What a courier does when the lock on a session's messages lapses under its hands."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -9,8 +8,6 @@ import pytest
 from contracts.delivery import ParkCause, ParkedSession, parked_key
 from contracts.model import SessionId
 from contracts.queue import ReplayCause
-from embedded import resources
-from embedded.aws import AwsEndpoint
 from services.delivery.outcome import Answered
 from tests.integration.delivery.desk import ENDPOINT, URL, desk
 from tests.integration.delivery.in_between import InBetween, in_between
@@ -19,16 +16,9 @@ from tests.unit.delivery.messages import CONTACT
 
 
 @pytest.fixture
-def surroundings(aws: AwsEndpoint, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
-    for name, value in aws.environment.items():
-        monkeypatch.setenv(name, value)
-    return Surroundings(aws, resources.create(aws, f"t-{uuid.uuid4().hex[:8]}"))
-
-
-@pytest.fixture
-async def table(surroundings: Surroundings) -> AsyncGenerator[InBetween]:
+async def table(alone: Surroundings) -> AsyncGenerator[InBetween]:
     """No mark is written for now."""
-    async with in_between(surroundings.aws.url) as between:
+    async with in_between(alone.aws.url) as between:
         between.refusing = b'"delivery"'
         yield between
 
@@ -48,17 +38,17 @@ def parked(session: str) -> ParkedSession:
 
 @pytest.mark.parametrize("cause", [None, ReplayCause.DUE])
 async def test_what_lapsed_at_the_gate_of_its_endpoint_is_not_posted(
-    surroundings: Surroundings, session: str, cause: ReplayCause | None
+    alone: Surroundings, session: str, cause: ReplayCause | None
 ) -> None:
-    surroundings.add_session(session, URL)
-    async with desk(surroundings, visibility_s=1) as its:
+    alone.add_session(session, URL)
+    async with desk(alone, visibility_s=1) as its:
         if cause is None:
-            surroundings.say(session, 1, 2)
+            alone.say(session, 1, 2)
             taken = await its.take(2)
         else:
-            surroundings.log(session, 1)
-            surroundings.put(parked_key(SessionId(session)), parked(session))
-            surroundings.ask_for_replay(session, cause)
+            alone.log(session, 1)
+            alone.put(parked_key(SessionId(session)), parked(session))
+            alone.ask_for_replay(session, cause)
             taken = await its.take(1)
         assert await its.gate.enter()
         serving = asyncio.create_task(its.courier.serve(taken))
@@ -68,30 +58,30 @@ async def test_what_lapsed_at_the_gate_of_its_endpoint_is_not_posted(
         assert its.callback.ids == []
         assert not taken.receipts
         assert its.gate.is_idle
-        assert surroundings.mark(session) is None
+        assert alone.mark(session) is None
 
 
 async def test_a_session_goes_on_when_its_mark_is_written(
-    surroundings: Surroundings, table: InBetween, session: str
+    alone: Surroundings, table: InBetween, session: str
 ) -> None:
-    surroundings.add_session(session, URL)
-    surroundings.say(session, 1, 2)
-    async with desk(surroundings, table_url=table.url) as its:
+    alone.add_session(session, URL)
+    alone.say(session, 1, 2)
+    async with desk(alone, table_url=table.url) as its:
         serving = asyncio.create_task(its.courier.serve(await its.take(2)))
         await become(lambda: table.refused >= 2, True)
         assert its.callback.ids == ["1"]
         table.refusing = None
         await asyncio.wait_for(serving, WITHIN_S)
         assert its.callback.ids == ["1", "2"]
-        assert surroundings.mark(session) == (2, 0)
+        assert alone.mark(session) == (2, 0)
 
 
 async def test_a_session_whose_lock_lapses_before_its_mark_is_written_is_let_go(
-    surroundings: Surroundings, table: InBetween, session: str
+    alone: Surroundings, table: InBetween, session: str
 ) -> None:
-    surroundings.add_session(session, URL)
-    surroundings.say(session, 1, 2)
-    async with desk(surroundings, table_url=table.url, visibility_s=4) as its:
+    alone.add_session(session, URL)
+    alone.say(session, 1, 2)
+    async with desk(alone, table_url=table.url, visibility_s=4) as its:
         taken = await its.take(2)
         serving = asyncio.create_task(its.courier.serve(taken))
         await become(lambda: table.refused >= 1, True)
@@ -106,18 +96,16 @@ async def test_a_session_whose_lock_lapses_before_its_mark_is_written_is_let_go(
 
 
 async def test_what_was_taken_is_deleted_without_its_mark_when_the_process_stops(
-    surroundings: Surroundings, table: InBetween, session: str
+    alone: Surroundings, table: InBetween, session: str
 ) -> None:
-    surroundings.add_session(session, URL)
-    surroundings.say(session, 1, 2)
-    async with desk(surroundings, table_url=table.url) as its:
-        deleting = asyncio.create_task(its.in_hand.run())
+    alone.add_session(session, URL)
+    alone.say(session, 1, 2)
+    async with desk(alone, table_url=table.url) as its:
         serving = asyncio.create_task(its.courier.serve(await its.take(2)))
         await become(lambda: table.refused >= 1, True)
         its.patience.end()
         await asyncio.wait_for(serving, WITHIN_S)
-        await its.in_hand.drain()
-        deleting.cancel()
-        assert surroundings.waiting() == 1
+        await its.delete()
+        assert alone.waiting() == 1
         [left] = await its.queue.receive()
         assert '"n":2' in left.body

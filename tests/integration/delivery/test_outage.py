@@ -70,26 +70,6 @@ async def test_while_an_endpoint_is_down_its_sessions_wait_in_the_store_and_not_
         assert not surroundings.undelivered(each)
 
 
-async def test_a_session_that_alone_fails_waits_alone(
-    surroundings: Surroundings, receiver: Receiver, session: str
-) -> None:
-    receiver.faults.arm(Fault(status=503, path="/bad", retry_after="2", count=1))
-    bad, good = f"{session}-bad", f"{session}-good"
-    surroundings.add_session(bad, f"{receiver.url}/bad")
-    surroundings.add_session(good, f"{receiver.url}/good")
-    await asyncio.to_thread(surroundings.say, bad, 1, 2)
-    await become(lambda: surroundings.parked(bad) is not None, True)
-    parked = surroundings.parked(bad)
-    assert parked
-    assert (parked.cause, parked.attempts, parked.last_status) == (ParkCause.FAILING, 1, 503)
-    await asyncio.to_thread(surroundings.say, good, 1)
-    await become(lambda: surroundings.mark(good), (1, 0))
-    await become(lambda: surroundings.mark(bad), (2, 0))
-    assert ids(each for each in receiver.recorder.received if each.path == "/bad") == ["1", "1", "2"]
-    await become(lambda: surroundings.parked(bad), None)
-    assert not surroundings.disabled(receiver)
-
-
 async def test_a_session_whose_endpoint_is_slower_than_the_call_is_delivered_from_its_log(
     surroundings: Surroundings, receiver: Receiver, session: str
 ) -> None:

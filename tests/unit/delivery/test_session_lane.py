@@ -276,3 +276,34 @@ def test_a_session_that_is_slower_than_its_call_is_delivered_from_its_log() -> N
     assert lane(slow).next(30_999) == Post(slow, 1)
     assert lane(slow).next(31_000) == Park(ParkCause.BEHIND, 31_000)
     assert lane(Held(slow.message, None, 1_000)).next(31_000) == Post(Held(slow.message, None, 1_000), 1)
+
+
+def test_an_endpoint_that_asked_for_time_gets_nothing_until_then() -> None:
+    made = lane(held(1, 1), held(2), held(2, 1))
+    assert made.next(1_000, paused_until_ms=10_999) == Wait(10_999)
+    assert made.next(1_000, paused_until_ms=11_000) == Forget(held(1, 1), "endpoint_paused")
+    assert made.next(1_000, paused_until_ms=11_000) == Park(ParkCause.FAILING, 11_000)
+    assert made.next(11_000, paused_until_ms=11_000) == Post(held(2), 1)
+
+
+def test_a_message_that_is_not_logged_waits_no_longer_in_hand_than_one_that_is() -> None:
+    made = lane(held(1, 1), held(2, channel=1))
+    made.conclude(Answered(429, 900.0), 0.5, 0)
+    assert made.next(0) == Forget(held(1, 1), "endpoint_paused")
+
+
+def test_what_waited_for_an_endpoint_that_always_asks_for_time_is_given_up_in_the_end() -> None:
+    parked = ParkedSession(
+        session_id=SESSION,
+        contact_id=CONTACT,
+        endpoint="https://hooks.example:443",
+        cause=ParkCause.FAILING,
+        parked_at_ms=0,
+        wake_at_ms=0,
+        failing_since_ms=5_000,
+        attempts=0,
+    )
+    made = lane(held(1))
+    made.resume(parked, (0, 0))
+    assert made.next(20_000, paused_until_ms=900_000) == Park(ParkCause.FAILING, 65_000)
+    assert made.next(65_000, paused_until_ms=900_000) == Abandon(held(1), "exhausted", 1, None)

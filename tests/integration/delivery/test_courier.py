@@ -1,0 +1,58 @@
+"""What a courier makes of its callback's answers, for the session and for others of the endpoint."""
+
+from contracts.delivery import ParkCause
+from contracts.queue import ReplayCause
+from services.delivery.outcome import Answered
+from services.delivery.retry import Schedules
+from tests.integration.delivery.desk import URL, desk
+from tests.integration.delivery.surroundings import Surroundings
+
+DOWN = Answered(503)
+
+
+async def test_a_session_that_alone_fails_waits_alone(alone: Surroundings, session: str) -> None:
+    bad, good = f"{session}-bad", f"{session}-good"
+    for each in (bad, good):
+        alone.add_session(each, URL)
+    async with desk(alone, schedules=Schedules(logged=(900,), park_from_s=1e-6), answers=[DOWN]) as its:
+        alone.say(bad, 1, 2)
+        await its.serve(2)
+        parked = alone.parked(bad)
+        assert parked
+        assert (parked.cause, parked.attempts, parked.last_status) == (ParkCause.FAILING, 1, 503)
+        alone.say(good, 1)
+        await its.serve()
+        assert alone.mark(good) == (1, 0)
+        alone.ask_for_replay(bad, ReplayCause.DUE)
+        await its.serve()
+        assert its.callback.ids == ["1", "1", "1", "2"]
+        assert alone.mark(bad) == (2, 0)
+        assert alone.parked(bad) is None
+        assert alone.waiting() == 0
+
+
+async def test_an_endpoint_that_asks_for_time_gets_it_and_its_sessions_wait_in_the_store(
+    alone: Surroundings, session: str
+) -> None:
+    sessions = [f"{session}-{i}" for i in range(3)]
+    async with desk(alone, answers=[Answered(429, 900.0)]) as its:
+        for each in sessions:
+            alone.add_session(each, URL)
+            alone.say(each, 1, 2)
+            await its.serve(2)
+            parked = alone.parked(each)
+            assert parked
+            assert parked.cause is ParkCause.FAILING
+            assert parked.wake_at_ms - its.gate.breaker.paused_until_ms in range(2)
+        assert its.callback.ids == ["1"]
+        assert alone.waiting() == 0
+        alone.ask_for_replay(sessions[1], ReplayCause.DUE)  # too early: it is parked anew
+        await its.serve()
+        assert its.callback.ids == ["1"]
+    async with desk(alone) as later:
+        for each in sessions:
+            alone.ask_for_replay(each, ReplayCause.DUE)
+            await later.serve()
+            assert alone.mark(each) == (2, 0)
+            assert alone.parked(each) is None
+        assert later.callback.ids == ["1", "2"] * 3
