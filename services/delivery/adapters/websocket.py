@@ -13,6 +13,7 @@ import aiohttp
 
 from services.delivery.adapters.egress import Egress, outcome_of
 from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
+from services.delivery.retry import retry_after_s
 from services.delivery.webhook import WebhookRequest
 
 MAX_CONNECTIONS = 4_000
@@ -131,8 +132,9 @@ class Websockets:
                 if logged:
                     await connection.confirm(request.headers["webhook-id"].encode())
         except aiohttp.WSServerHandshakeError as error:
-            refused = error.status >= HTTPStatus.MULTIPLE_CHOICES
-            return Answered(error.status) if refused else NotSent("not_a_websocket")
+            if error.status < HTTPStatus.MULTIPLE_CHOICES:
+                return NotSent("not_a_websocket")
+            return Answered(error.status, retry_after_s(error.headers or {}, time.time()))
         except _Cut:
             await self._drop(session)
             return NotAnswered("connection")

@@ -6,12 +6,15 @@ from ipaddress import ip_network
 
 import pytest
 
+from contracts.session import Callback
 from emulators.receiver.faults import Fault
 from emulators.receiver.server import Receiver, ReceiverOptions, serve
 from services.delivery.adapters.egress import EgressPolicy
 from services.delivery.adapters.endpoint import Endpoints
+from services.delivery.destination import read_destination
 from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
-from services.delivery.webhook import WebhookRequest
+from services.delivery.webhook import Credentials, WebhookRequest, prepare
+from tests.unit.delivery.messages import message
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 
@@ -100,3 +103,13 @@ async def test_one_connection_serves_many_requests(receiver: Receiver) -> None:
         for _ in range(5):
             assert await endpoints.post(to(receiver.url)) == Answered(200)
     assert len({request.peer_port for request in receiver.recorder.received}) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_refused_handshake_says_when_to_try_again(receiver: Receiver, status: int) -> None:
+    receiver.faults.arm(Fault(status=status, retry_after="7", count=1))
+    destination = read_destination(Callback(url=receiver.url.replace("http", "ws")), [range(1, 65_536)])
+    request = prepare(message(1), "{}", destination, Credentials(), 0)
+    async with Endpoints(policy()) as endpoints:
+        assert await endpoints.send(request, destination, logged=True) == Answered(status, 7.0)
+        assert await endpoints.send(request, destination, logged=True) == Answered(200)
