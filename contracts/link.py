@@ -170,6 +170,9 @@ class Notice(Contract):
     handle: Handle
     code: str
     explanation: str
+    from_samples: NonNegative | None = None
+    """With `to_samples`: the range that has no audio; silence comes in its place. It may be told again."""
+    to_samples: NonNegative | None = None
 
 
 class End(Contract):

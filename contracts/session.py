@@ -122,6 +122,8 @@ class SessionState(Contract):
     """Producer time (epoch ms) of position 0; None until the first audio."""
     covered_samples: tuple[NonNegative, NonNegative]
     """Per channel: end of what is final. Replay starts at the smaller."""
+    gaps_until_samples: NonNegative = 0
+    """The gaps up to here are logged: what is heard of them again is not new."""
     offsets: tuple[TimeMark, ...] = ()
     """The present Deepgram connection's map, oldest first."""
     segment_uids: tuple[str, ...] = ()

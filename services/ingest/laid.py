@@ -28,9 +28,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A lane had no audio in this range; it is filled with silence."""
+    """A lane had no audio in this range (of which no `Gap` tells); it is filled with silence."""
 
     channel: Channel
+    position: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Neither lane had audio in this range; it is filled with silence, which comes after this."""
+
     position: int
     end: int
 
@@ -50,4 +58,4 @@ class Misplaced:
     """The place that the audio's own time names; may be negative."""
 
 
-type Laid = Chunk | Skipped | Hole | Misplaced
+type Laid = Chunk | Skipped | Hole | Gap | Misplaced

@@ -9,7 +9,7 @@ from contracts.metrics import AUDIO_WITHHELD, FRAGMENTS_SCANNED, MALFORMED_FRAGM
 from services.ingest.call_audio import InBandError, Malformed, UnsupportedFormat
 from services.ingest.commands import Command, Count, Log, Send
 from services.ingest.contact_gate import Withheld
-from services.ingest.laid import Hole, Misplaced, Skipped
+from services.ingest.laid import Gap, Hole, Misplaced, Skipped
 from services.ingest.scanned import BlockDropped, FragmentStarted
 
 ONE_SIDED_AFTER_SAMPLES: Final = samples_of_ms(10_000)
@@ -24,6 +24,7 @@ type Remarkable = (
     | BlockDropped
     | Skipped
     | Hole
+    | Gap
     | Misplaced
     | InBandError
     | Malformed
@@ -48,8 +49,8 @@ class Remarks:
                 return [Count(AUDIO_WITHHELD, size)]
             case BlockDropped(reason=reason, size=size):
                 return [Log("ingest.block_dropped", {"reason": reason, "size": size}, "warning")]
-            case Skipped(position=position, end=end):
-                return [Log("ingest.audio_skipped", {"from_samples": position, "to_samples": end}, "warning")]
+            case Skipped() | Gap():
+                return self._gap(heard)
             case Hole():
                 return self._hole(heard)
             case Misplaced():
@@ -88,6 +89,20 @@ class Remarks:
             explanation = f"{missing_ms} ms of the {speaker} are missing from sample {hole.position} on."
             commands.append(self._notice("audio_missing", explanation))
         return commands
+
+    def _gap(self, gap: Skipped | Gap) -> list[Command]:
+        """Told each time that it is read: the peer knows what it was told before. A skip has its own frame."""
+        keys = {"from_samples": gap.position, "to_samples": gap.end}
+        if isinstance(gap, Skipped):
+            return [Log("ingest.audio_skipped", keys, "warning")]
+        notice = Notice(
+            handle=self._handle,
+            code="audio_missing",
+            explanation=f"{(gap.end - gap.position) // SAMPLES_PER_MS} ms of both sides are missing.",
+            from_samples=gap.position,
+            to_samples=gap.end,
+        )
+        return [Log("ingest.audio_missing", keys, "warning"), Send(notice)]
 
     def _misplaced(self, misplaced: Misplaced) -> list[Command]:
         skew_ms = (misplaced.claimed - misplaced.position) // SAMPLES_PER_MS

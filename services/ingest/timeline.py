@@ -1,14 +1,16 @@
 """Timeline: two lanes of timed blocks in, one interleaved stereo stream out.
 
 Position p is the instant `t0 + p / 8` ms, and each block stands where its own time puts it: holes become
-silence, and where blocks overlap the earlier one stays. Nothing is measured from block to block, so that the
-output from a position on is the same wherever reading began (but for blocks begun before that).
+silence (told as gaps where both lanes have them for over a second), and where blocks overlap the earlier one
+stays. Nothing is measured from block to block, so that the output from a position on is the same wherever
+reading began (but for blocks begun before that).
 """
 
 from typing import Final
 
 from contracts.audio import MONO_SAMPLE_BYTES, Channel, samples_of_ms
 from services.ingest.far_audio import FarAudio
+from services.ingest.gaps import Gaps
 from services.ingest.laid import Chunk, Hole, Laid, Misplaced, Skipped
 
 MAX_LAG_SAMPLES: Final = samples_of_ms(256)
@@ -55,6 +57,7 @@ class Timeline:
         """Blocks before `t0_ms` is known."""
         self._silent_chunks = 0
         """In a row, up to now."""
+        self._gaps = Gaps()
         self._far = FarAudio()
         self._far_from: int | None = None
         """Where the audio ended when the far began to come; None while there is none."""
@@ -176,6 +179,7 @@ class Timeline:
             start = end
         if not pcm:
             return
+        self._gaps.audio(start, start + len(pcm) // MONO_SAMPLE_BYTES, laid)
         if start > end or lane.missing_from is not None:
             self._fill(lane, end, start, laid)
         lane.pcm += pcm
@@ -188,8 +192,10 @@ class Timeline:
         if start - self.reached > MAX_FILLED_SAMPLES:
             end = self._skip(start, laid)
             missing_from = max(missing_from, end)
-        if lane.begun and start - missing_from > COUNTED_HOLE_SAMPLES:
-            laid.append(Hole(lane.channel, missing_from, start))
+        self._gaps.begin(self.reached, start, laid)
+        for first, last in self._gaps.apart(missing_from, start) if lane.begun else ():
+            if last - first > COUNTED_HOLE_SAMPLES:
+                laid.append(Hole(lane.channel, first, last))
         lane.pcm += bytes((start - end) * MONO_SAMPLE_BYTES)
 
     def _skip(self, start: int, laid: list[Laid]) -> int:
@@ -205,6 +211,11 @@ class Timeline:
     def _give(self, laid: list[Laid]) -> None:
         """Chunks that both lanes have, or that one has and the other is too late for."""
         customer, agent = self._customer.pcm, self._agent.pcm
+        if (gap_end := self._gaps.open_until) is not None:
+            both_until = self._position + min(len(customer), len(agent)) // MONO_SAMPLE_BYTES
+            if both_until < gap_end and self.reached < gap_end + MAX_LAG_SAMPLES:
+                return
+            self._gaps.close(laid)
         while True:
             samples = self._chunk_samples - self._position % self._chunk_samples
             wanted = samples * MONO_SAMPLE_BYTES
@@ -215,6 +226,7 @@ class Timeline:
             laid.append(self._take(samples))
 
     def _give_all(self, laid: list[Laid]) -> None:
+        self._gaps.close(laid)
         self._pad(max(len(self._customer.pcm), len(self._agent.pcm)))
         while self._customer.pcm:
             samples = self._chunk_samples - self._position % self._chunk_samples

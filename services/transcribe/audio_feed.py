@@ -46,12 +46,12 @@ class Hole:
 
 
 class AudioFeed:
-    """One session's audio from `position` on.
+    """One session's audio from `position` on; holes before `holes_until` are told already.
 
     `deepgram` says how the connection is; `times` is the present connection's map.
     """
 
-    def __init__(self, position: int, *, pace_realtime: bool = False) -> None:
+    def __init__(self, position: int, *, holes_until: int = 0, pace_realtime: bool = False) -> None:
         self.deepgram = DeepgramSession()
         self.times = TimeMap()
         self._rate = 1.0 if pace_realtime else CATCH_UP
@@ -63,7 +63,7 @@ class AudioFeed:
         self._chunk_at = float("-inf")
         self._next_chunk_at: float | None = None
         self._holes: deque[Hole] = deque()
-        self._holes_until = position
+        self._holes_until = max(position, holes_until)
         self._rewind: int | None = None
         self._rewinding = False
         self._overrun = False
@@ -144,12 +144,16 @@ class AudioFeed:
             return
         if hole.end <= self._backlog.end:
             return
-        start = max(self._backlog.end, self._holes_until)
+        self.note(Hole(max(hole.start, self._backlog.end), hole.end, hole.cause))
+        self._overrun = self._rewinding = False
+        self._backlog.skip(hole.end)
+
+    def note(self, hole: Hole) -> None:
+        """What comes for `hole` is silence in place of audio that is lost; what is known of it is not new."""
+        start = max(hole.start, self._holes_until)
         if hole.end > start:
             self._holes.append(Hole(start, hole.end, hole.cause))
             self._holes_until = hole.end
-        self._overrun = self._rewinding = False
-        self._backlog.skip(hole.end)
 
     def pause_of_stream(self) -> None:
         """The stream has had nothing new for long: what was heard so far is to be final.

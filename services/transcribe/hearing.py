@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contracts import metrics
 from contracts.audio import SAMPLE_RATE_HZ
-from contracts.link import Abort, AudioChunk, End, Gate, Skip, Started
+from contracts.link import Abort, AudioChunk, End, Gate, Notice, Skip, Started
 from contracts.session import (
     Ended,
     Final,
@@ -66,7 +66,11 @@ class Hearing:
         self._journal = journal
         self._segments = Segments(header.session_id, state.covered_samples)
         self._obedience = Obedience(state, header.requested_at_ms)
-        self.feed = AudioFeed(min(state.covered_samples), pace_realtime=header.pace_realtime)
+        self.feed = AudioFeed(
+            min(state.covered_samples),
+            holes_until=state.gaps_until_samples,
+            pace_realtime=header.pace_realtime,
+        )
         self.t0_ms = state.t0_ms
         self.gate = (state.segment_uids, state.contact_ids)
         self._held = True
@@ -79,7 +83,9 @@ class Hearing:
         self.ending: Ending | None = None
         """Set once nothing more will be heard; then call `conclude`."""
 
-    def from_link(self, happened: AudioChunk | Started | Gate | Skip | End | Abort, now: Instant) -> None:
+    def from_link(
+        self, happened: AudioChunk | Started | Gate | Skip | Notice | End | Abort, now: Instant
+    ) -> None:
         """Takes what ingest says of the audio."""
         match happened:
             case AudioChunk():
@@ -91,6 +97,10 @@ class Hearing:
                 self._confirm((happened.segment_uids, happened.contact_ids))
             case Skip():
                 self.feed.skip(Hole(happened.from_samples, happened.to_samples, happened.cause))
+            case Notice(from_samples=int(first), to_samples=int(last)):
+                self.feed.note(Hole(first, last, happened.code))
+            case Notice():
+                pass
             case End():
                 self._end(happened.position_samples, Ending(Outcome.COMPLETED, happened.reason, ""), now)
             case Abort():
@@ -241,6 +251,9 @@ class Hearing:
         heard = self._segments.receive(message, self.feed.times)
         match heard:
             case Segment(is_final=True):
+                logged = self._written  # without the final: should it not be logged, it is heard again
+                for hole in self.feed.take_holes(self._segments.covered):
+                    self._log_gap(hole, {"covered_samples": logged})
                 self._log_final(heard, now)
             case Segment():
                 self._journal.say(Say("interim", heard.message, now.epoch_ms, heard))
@@ -297,9 +310,14 @@ class Hearing:
             received_at_ms=now.epoch_ms,
         )
 
-    def _log_gap(self, hole: Hole) -> None:
+    def _log_gap(self, hole: Hole, change: dict[str, object] | None = None) -> None:
         self._floor = max(self._floor, hole.end)
-        self._write(Gap, {"from_samples": hole.start, "to_samples": hole.end, "cause": hole.cause})
+        fields: dict[str, object] = {
+            "from_samples": hole.start,
+            "to_samples": hole.end,
+            "cause": hole.cause,
+        }
+        self._write(Gap, fields, {"gaps_until_samples": hole.end, **(change or {})})
 
     def _write(
         self,

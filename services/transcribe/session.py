@@ -189,7 +189,7 @@ class Session:
                 self._far_end.detach()
                 if self.phase is Phase.LIVE and self._hearing.feed.starving:
                     self._grace_until = now.s + GRACE_S
-            case Notice():
+            case Notice(from_samples=None):
                 if happened.code == STREAM_QUIET:
                     self._hearing.feed.pause_of_stream()
                 keys = {"reason": happened.code, "explanation": happened.explanation}

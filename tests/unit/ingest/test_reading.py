@@ -24,7 +24,7 @@ from services.ingest.commands import (
 )
 from services.ingest.media_faults import Fault
 from services.ingest.session import Phase
-from tests.unit.ingest.cases import OTHER, fragment, pairs, segment
+from tests.unit.ingest.cases import OTHER, A, fragment, pairs, segment
 from tests.unit.ingest.matroska_writer import CONTACT, IDENTITY, T0_MS, UID, tag
 from tests.unit.ingest.played import EVERYTHING, HANDLE, LIMITS, START_MS, Played, opens, stereo
 
@@ -81,12 +81,21 @@ def test_paced_audio_is_not_faster_than_real_time() -> None:
     assert played.session.wants_media
 
 
-def test_a_hole_of_a_second_is_told_to_the_peer() -> None:
+def test_a_hole_of_both_sides_is_told_to_the_peer_with_its_range() -> None:
     played = Played().opened()
     played.plays(fragment(pairs(0, 4)), fragment(pairs(30, 4)))
-    notices = played.sent(Notice)
-    assert {notice.code for notice in notices} == {"audio_missing"}
-    assert "1664 ms of the customer" in notices[0].explanation
+    assert [(n.code, n.from_samples, n.to_samples) for n in played.sent(Notice)] == [
+        ("audio_missing", samples_of_ms(4 * 64), samples_of_ms(30 * 64))
+    ]
+
+
+def test_a_hole_of_one_side_is_told_without_a_range() -> None:
+    played = Played().opened()
+    agent = [found for found in pairs(4, 26) if found[0] is A]
+    played.plays(fragment(pairs(0, 4)), fragment(agent), fragment(pairs(30, 4)))
+    [notice] = played.sent(Notice)
+    assert (notice.code, notice.from_samples) == ("audio_missing", None)
+    assert "1664 ms of the customer" in notice.explanation
 
 
 def test_a_jump_becomes_a_skip() -> None:

@@ -25,13 +25,15 @@ class Call:
     samples: Samples
     words: tuple[SaidWord, ...]
     hole: tuple[int, int] | None = None
+    filled: bool = False
+    """Whether ingest sends silence for the hole, and tells of it; else it skips it."""
 
     @property
     def length(self) -> int:
         return len(self.samples)
 
 
-def make_call(dice: Random, seconds: float, *, hole: bool = False) -> Call:
+def make_call(dice: Random, seconds: float, *, hole: bool = False, filled: bool = False) -> Call:
     """Both sides speak; with `hole`, there is no audio (and nobody speaks) for a while."""
     length = int(seconds * 8000)
     samples = np.zeros((length, 2), np.int16)
@@ -48,7 +50,7 @@ def make_call(dice: Random, seconds: float, *, hole: bool = False) -> Call:
                 samples[at:end, channel] = value
                 words.append(SaidWord(channel, str(value), at, end))
             at = end + dice.choice((300, 600, 2500, dice.randrange(300, 30_000)))
-    return Call(samples, tuple(words), gap)
+    return Call(samples, tuple(words), gap, filled)
 
 
 class Ear:

@@ -157,6 +157,22 @@ def test_a_hole_is_told_when_all_before_it_is_final_and_only_once() -> None:
     assert feed.times.start(800) == 9_000
 
 
+def test_a_hole_that_is_filled_is_told_once_and_moves_nothing() -> None:
+    feed = streaming()
+    feed.note(Hole(800, 9_000, "lost"))
+    assert feed.expected == 800
+    assert feed.take_holes((799, 600)) == []
+    feed.note(Hole(5_000, 9_000, "lost"))
+    feed.note(Hole(8_000, 10_000, "lost"))
+    assert feed.take_holes((9_000, 9_000)) == [Hole(800, 9_000, "lost"), Hole(9_000, 10_000, "lost")]
+
+
+def test_a_successor_tells_no_hole_that_the_log_has() -> None:
+    feed = AudioFeed(800, holes_until=9_000)
+    feed.note(Hole(800, 9_000, "lost"))
+    assert feed.take_holes((9_000, 9_000)) == []
+
+
 def test_the_end_flushes_when_all_was_sent() -> None:
     feed = streaming()
     feed.audio(chunk(800, 100))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.events import AudioNotice
+from contracts.events import AudioGap, AudioNotice
 from contracts.intents import ContactIntents
 from contracts.link import (
     Abort,
@@ -18,7 +18,7 @@ from contracts.link import (
     Rewind,
     Started,
 )
-from contracts.session import AnnouncedRecord, Ended, Outcome, Progress
+from contracts.session import AnnouncedRecord, Ended, Final, Gap, Outcome, Progress
 from services.transcribe.commands import (
     Append,
     Connect,
@@ -69,6 +69,29 @@ def test_no_audio_goes_out_before_the_session_knows_its_t0() -> None:
     driven = Driven()
     assert of(driven.give(Attached(7, "r"), audio(0)), Connect) == []
     assert of(driven.give(Started(handle=7, t0_ms=MS)), Connect) == [Connect(1)]
+
+
+def test_a_notice_with_a_range_is_a_gap_in_the_log_and_no_notice_on_the_bus() -> None:
+    driven = Driven().streaming()
+    told = Notice(handle=7, code="audio_missing", explanation="", from_samples=800, to_samples=9_600)
+    driven.give(told, told, *(DeepgramMessage(1, results(channel, 0, 0.1)) for channel in (0, 1)))
+    driven.serve()
+    [gap] = [record for record in driven.log if isinstance(record, Gap)]
+    assert (gap.from_samples, gap.to_samples, gap.cause) == (800, 9_600, "audio_missing")
+    kinds = [event.detail_type for event in published(driven)]
+    assert (kinds.count(AudioGap.detail_type), kinds.count(AudioNotice.detail_type)) == (1, 0)
+
+
+def test_a_gap_is_logged_before_the_final_that_passes_it_and_covers_none_of_it() -> None:
+    driven = Driven().streaming()
+    told = Notice(handle=7, code="audio_missing", explanation="", from_samples=800, to_samples=9_600)
+    driven.give(told, DeepgramMessage(1, results(0, 0, 2.0, ("A", 1.5, 1.9))))
+    driven.give(DeepgramMessage(1, results(1, 0, 2.0, ("B", 1.5, 1.9))))
+    driven.serve()
+    first, gap, second = driven.log[-3:]
+    assert (type(first), type(gap), type(second)) == (Final, Gap, Final)
+    assert gap.state.covered_samples == first.state.covered_samples == (16_000, 0)
+    assert (gap.state.gaps_until_samples, second.state.covered_samples) == (9_600, (16_000, 16_000))
 
 
 def test_the_first_audio_is_logged_with_t0_and_announced() -> None:

@@ -96,12 +96,14 @@ def test_a_backlog_is_caught_up_with(seed: int) -> None:
     finish(world)
 
 
+@pytest.mark.parametrize("filled", [False, True])
 @SIMULATED
-@given(SEEDS)
-def test_a_hole_is_one_gap_record_and_moves_the_times_after_it(seed: int) -> None:
-    world = World(seed, make_call(Random(seed), 20, hole=True), Faults(drop=0.02, detach=0.02))
+@given(seed=SEEDS)
+def test_a_hole_is_one_gap_record_and_everything_after_it_has_its_time(seed: int, filled: bool) -> None:
+    call = make_call(Random(seed), 20, hole=True, filled=filled)
+    world = World(seed, call, Faults(drop=0.02, detach=0.02, append=0.1))
     world.claim()
-    for _ in range(2):
+    for _ in range(4):
         world.run(world.dice.uniform(1, 9))
         world.claim()
     finish(world)

@@ -20,6 +20,7 @@ from contracts.link import (
     Credit,
     End,
     EndHint,
+    Notice,
     OpenedSession,
     Refused,
     Release,
@@ -111,7 +112,7 @@ class Node:
         self._position: int = 0
         self._known = False
         self._said_end = False
-        self._skipped = False
+        self._told_hole = False
         self._ears: list[Ear] | None = None
         self._connection = 0
         self.attach()
@@ -150,12 +151,9 @@ class Node:
                 self.inputs.append(Started(handle=self._handle, t0_ms=EPOCH_MS))
                 self._known = True
             if call.hole and call.hole[0] <= self._position < call.hole[1]:
-                skip = Skip(
-                    handle=self._handle, from_samples=self._position, to_samples=call.hole[1], cause="lost"
-                )
-                self.inputs.append(skip)
-                self._position = call.hole[1]
-                continue
+                if live <= call.hole[1]:
+                    break  # nobody knows yet that it is one
+                self._tell_hole(call.hole)
             stop = min(self._position + STEP, live, self._credit)
             if call.hole and self._position < call.hole[0]:
                 stop = min(stop, call.hole[0])
@@ -167,6 +165,16 @@ class Node:
         if self._position >= call.length and not self._said_end:
             self._said_end = True
             self.inputs.append(End(handle=self._handle, position_samples=call.length, reason="idle"))
+
+    def _tell_hole(self, hole: tuple[int, int]) -> None:
+        """A skip takes the position over it; else silence follows."""
+        told = {"handle": self._handle, "from_samples": self._position, "to_samples": hole[1]}
+        if not self.world.call.filled:
+            self.inputs.append(Skip.model_validate({**told, "cause": "lost"}))
+            self._position = hole[1]
+        elif not self._told_hole:
+            self._told_hole = True
+            self.inputs.append(Notice.model_validate({**told, "code": "lost", "explanation": ""}))
 
     def _misfortune(self) -> None:
         dice, faults = self.world.dice, self.world.faults
@@ -236,13 +244,13 @@ class Node:
             case OpenedSession():
                 self._position = frame.position_samples
                 self._known = frame.t0_ms is not None
-                self._said_end = False
+                self._said_end = self._told_hole = False
             case Credit(until_samples=until):
                 self._credit = max(self._credit, until)
             case Rewind(position_samples=position):
                 self.world.rewinds.append(position)
                 self._position = position
-                self._said_end = False
+                self._said_end = self._told_hole = False
             case ClosedSession() | Refused():
                 self.closed = frame
             case Accept() | EndHint():
