@@ -167,7 +167,7 @@ class SessionLane:
         self._mark = max(self._mark, mark)
 
     def resume(self, parked: ParkedSession | None, mark: Place, *, gone: bool = False) -> None:
-        """Begins a lane for messages from the log where another one was parked."""
+        """Goes on where another lane of the session is: one from the log, or the one that was parked."""
         self._mark = mark
         self._dead = "gone" if gone else None
         if parked:

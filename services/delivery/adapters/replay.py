@@ -48,7 +48,8 @@ class Replays:
         mark = session.lane.mark
         if parked:
             lane = await self._catch_up(session, parked, is_probe=is_probe)
-            mark, parked = lane.mark, None if not lane.is_parked else parked
+            mark, parked = lane.mark, parked if lane.is_parked else None
+            session.lane.resume(None, mark, gone=lane.is_gone)
         else:
             await self._unpark(session)
         session.lane.finish_replay(mark, is_parked=parked is not None)
@@ -128,7 +129,9 @@ class Replays:
         step = lane.next(_now_ms())
         if not isinstance(step, Post):
             return True  # the log has nothing for the callback there
-        return await self._poster.redeliver(session, lane, step.held)
+        was_taken = await self._poster.redeliver(session, lane, step.held)
+        session.lane.resume(None, session.lane.mark, gone=lane.is_gone)
+        return was_taken
 
 
 def _take(lane: SessionLane, messages: list[TranscriptMessage]) -> None:

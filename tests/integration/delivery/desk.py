@@ -68,6 +68,7 @@ class Desk:
     courier: Courier
     patience: Patience
     callback: Callback
+    sessions: dict[str, Session] = field(default_factory=dict[str, Session])
 
     @property
     def gate(self) -> Gate:
@@ -85,8 +86,9 @@ class Desk:
                     self.in_hand.hold(queued.receipt_handle, asked_at_s)
                     held = _read(queued)
                     source = held.request if isinstance(held, HeldReplay) else held.message
-                    session = session or Session(
-                        source.session_id, source.contact_id, SessionLane(self.schedules)
+                    session = self.sessions.setdefault(
+                        source.session_id,
+                        Session(source.session_id, source.contact_id, SessionLane(self.schedules)),
                     )
                     session.receipts.add(queued.receipt_handle)
                     session.lane.take(held)

@@ -5,7 +5,7 @@ from contracts.queue import ReplayCause
 from services.delivery.outcome import Answered
 from services.delivery.retry import Schedules
 from tests.integration.delivery.desk import URL, desk
-from tests.integration.delivery.surroundings import Surroundings
+from tests.integration.delivery.surroundings import Surroundings, become
 
 DOWN = Answered(503)
 
@@ -56,3 +56,48 @@ async def test_an_endpoint_that_asks_for_time_gets_it_and_its_sessions_wait_in_t
             assert alone.mark(each) == (2, 0)
             assert alone.parked(each) is None
         assert later.callback.ids == ["1", "2"] * 3
+
+
+async def test_after_gone_in_a_replay_nothing_more_is_posted_and_all_the_rest_is_told(
+    alone: Surroundings, session: str
+) -> None:
+    alone.add_session(session, URL)
+    async with desk(alone, answers=[Answered(503, 900.0)]) as its:
+        alone.say(session, 1, 2)
+        await its.serve(2)
+    async with desk(alone, answers=[Answered(410)]) as later:
+        alone.ask_for_replay(session, ReplayCause.DUE)
+        await later.serve()
+        alone.say(session, 3)
+        await later.serve()
+        assert later.callback.ids == ["1"]
+        assert alone.undelivered(session) == [1, 2, 3]
+        assert alone.mark(session) == (3, 0)
+        await become(lambda: alone.dead_letters(session), ["gone"] * 3)
+        await become(lambda: len(alone.failures(session)), 3)
+
+
+async def test_a_gone_endpoint_that_is_gone_still_when_it_is_redriven_is_left_alone(
+    alone: Surroundings, session: str
+) -> None:
+    alone.add_session(session, URL)
+    async with desk(alone, answers=[Answered(410), Answered(410)]) as its:
+        alone.say(session, 1, 2)
+        await its.serve(2)
+        alone.ask_for_replay(session, ReplayCause.REDRIVE)
+        await its.serve()
+        alone.say(session, 3)
+        await its.serve()
+        assert its.callback.ids == ["1", "1"]
+        assert alone.undelivered(session) == [1, 2, 3]
+
+
+async def test_a_redrive_ends_at_the_first_failure(alone: Surroundings, session: str) -> None:
+    alone.add_session(session, URL)
+    async with desk(alone, answers=[Answered(410), Answered(200), DOWN]) as its:
+        alone.say(session, 1, 2, 3)
+        await its.serve(3)
+        alone.ask_for_replay(session, ReplayCause.REDRIVE)
+        await its.serve()
+        assert its.callback.ids == ["1", "1", "2"]
+        assert alone.undelivered(session) == [2, 3]
