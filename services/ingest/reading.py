@@ -85,7 +85,7 @@ class Reading:
         self._bodies = 0
         self._body_open = False
         self._body_progressed = False
-        self._last_heard_at: float | None = None
+        self._last_heard_at = float("-inf")
         self._streak = _Streak()
         self._quiet_twice = False
         self._end_reason: str | None = None
@@ -119,6 +119,7 @@ class Reading:
         """KVS answers; bytes follow."""
         self._audio.open_body()
         self._body_open, self._body_progressed = True, False
+        self._last_heard_at = now
         self._bodies += 1
         commands: list[Command] = [Count(MEDIA_REOPENED)] if self._bodies > 1 else []
         return commands + self._out(now)
@@ -141,8 +142,9 @@ class Reading:
     def body_ended(self, now: float) -> list[Command]:
         """The body ended without a fault."""
         commands = self._close_body(now)
-        idle = self._last_heard_at is None or now - self._last_heard_at >= self._limits.drained_s
-        if self._end_reason is not None and idle:
+        idle = now - self._last_heard_at >= self._limits.drained_s
+        over = self._end_target is None or self._end_reached or not self._body_progressed
+        if self._end_reason is not None and idle and over:
             commands += self._end(self._end_reason, now)
         elif self._body_progressed:
             commands += self._open()
@@ -301,16 +303,23 @@ class Reading:
 
     # -- the end
 
+    @property
+    def _end_target(self) -> int | None:
+        """Where the call's audio ends, if that is known."""
+        t0_ms = self.t0_ms
+        if self._end_position is not None or self._end_at_ms is None or t0_ms is None:
+            return self._end_position
+        return samples_of_ms(self._end_at_ms - t0_ms)
+
+    @property
+    def _end_reached(self) -> bool:
+        return self._end_target is not None and self._audio.timeline.reached >= self._end_target
+
     def _note_end(self, now: float) -> None:
         """Once the audio reaches the known end, a short quiet is enough."""
         if self._end_reason is None:
             return
-        timeline = self._audio.timeline
-        target = self._end_position
-        if target is None and self._end_at_ms is not None and timeline.t0_ms is not None:
-            target = samples_of_ms(self._end_at_ms - timeline.t0_ms)
-        reached = target is not None and timeline.reached >= target
-        wait_s = self._limits.drained_s if reached else self._limits.drain_s
+        wait_s = self._limits.drained_s if self._end_reached else self._limits.drain_s
         self._alarms.set(_Alarm.DRAIN, now + wait_s)
 
     def _quiet(self, now: float) -> list[Command]:

@@ -91,7 +91,7 @@ class Remarks:
         return commands
 
     def _gap(self, gap: Skipped | Gap) -> list[Command]:
-        """Told each time that it is read: the peer knows what it was told before. A skip has its own frame."""
+        """Told whenever it is read: the peer knows what it was told before. A skip has its own frame."""
         keys = {"from_samples": gap.position, "to_samples": gap.end}
         if isinstance(gap, Skipped):
             return [Log("ingest.audio_skipped", keys, "warning")]

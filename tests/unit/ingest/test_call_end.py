@@ -126,6 +126,47 @@ def test_after_an_end_hint_the_end_of_an_idle_body_is_the_end() -> None:
     assert played.pcm == stereo(found)
 
 
+def test_after_an_end_hint_a_body_that_ends_before_the_calls_end_is_followed_by_another() -> None:
+    played = Played().opened()
+    found = pairs(0, 51)
+    played.plays(fragment(found[:34]))
+    played.hears(kind=EndHint, disconnected_at_ms=T0_MS + 51 * 64)
+    played.passes(3)
+    assert len(opens(played.does(played.session.media_ended))) == 1
+    assert played.sent(End) == []
+    played.does(played.session.media_opened)
+    played.plays(fragment(found[34:]))
+    played.now += LIMITS.drained_s
+    played.does(played.session.media_ended)
+    assert [end.reason for end in played.sent(End)] == ["disconnected"]
+    assert played.pcm == stereo(found)
+
+
+def test_after_an_end_hint_a_body_that_is_refused_at_once_says_nothing() -> None:
+    played = Played().opened()
+    played.plays(fragment(pairs(0, 17)))
+    played.hears(kind=EndHint, disconnected_at_ms=T0_MS + 60_000)
+    played.passes(3)
+    played.does(played.session.media_ended)
+    played.does(played.session.media_opened)
+    played.does(played.session.media_ended)
+    assert played.sent(End) == []
+
+
+def test_after_an_end_hint_a_body_that_brings_nothing_new_is_the_end() -> None:
+    played = Played().opened()
+    found = pairs(0, 17)
+    played.plays(fragment(found))
+    played.hears(kind=EndHint, disconnected_at_ms=T0_MS + 60_000)
+    played.does(played.session.media_ended)
+    played.does(played.session.media_opened)
+    played.plays(fragment(found))
+    assert played.sent(End) == []
+    played.passes(3)
+    played.does(played.session.media_ended)
+    assert [end.reason for end in played.sent(End)] == ["disconnected"]
+
+
 def test_after_an_end_hint_a_body_cut_in_full_flow_is_read_on() -> None:
     played = Played().opened()
     played.plays(fragment(pairs(0, 17)))
