@@ -10,15 +10,16 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiobotocore.session import AioSession
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.httpsession import get_cert_path
 
+from aws.answers import NoAnswer, careful, read_answer
 from aws.signature import Keys, Signer
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class DirectCalls:
 
     def __init__(self, session: AioSession, client: "AioBaseClient", http: aiohttp.ClientSession) -> None:
         self._session = session
-        self._client = client
+        self._client = careful(client)
         self._http = http
         model = client.meta.service_model
         self._prefix = model.metadata["targetPrefix"]
@@ -72,8 +73,16 @@ class DirectCalls:
         Raises:
             aiohttp.ClientError: no answer; AWS may have done it.
             TimeoutError: no answer in time; AWS may have done it.
-            NoCredentialsError: there are none.
+            BotoCoreError: anything else, such as credentials that are expired or not there.
         """
+        try:
+            return await self._post(operation, body)
+        except (BotoCoreError, aiohttp.ClientError, TimeoutError):
+            raise
+        except Exception as error:  # such as RuntimeError, the SDK's for expired credentials
+            raise NoAnswer(operation=operation, cause=type(error).__name__) from error
+
+    async def _post(self, operation: str, body: bytes) -> Answer:
         headers = {
             "content-type": self._type,
             "host": self._host,
@@ -84,6 +93,14 @@ class DirectCalls:
         async with self._http.post(self._url, data=body, headers=signed, proxy=self._proxy) as response:
             error = response.headers.get("x-amzn-query-error", "")
             return Answer(response.status, await response.read(), error)
+
+    def read(self, operation: str, answer: Answer) -> dict[str, Any]:
+        """An answer of success.
+
+        Raises:
+            NoAnswer: it is none.
+        """
+        return read_answer(self._client.meta.service_model.operation_model(operation), answer.body)
 
     async def _current_keys(self) -> Keys:
         credentials = await self._session.get_credentials()

@@ -9,6 +9,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.answers import careful
 from telemetry.log import logger
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ async def link_secrets(
     if secret_id is None:
         yield secrets
         return
-    async with get_session().create_client("secretsmanager", config=_AWS) as client:
+    async with get_session().create_client("secretsmanager", config=_AWS) as made:
+        client = careful(made)
         await secrets.start(client, secret_id)
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(secrets.run(client, secret_id, every_s))

@@ -13,6 +13,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from pydantic import ValidationError
 
+from aws.answers import careful
 from aws.direct import connections
 from services.delivery.adapters.aws_calls import ANSWER_S, direct
 from services.delivery.adapters.dead_letters import DeadLetters
@@ -70,8 +71,8 @@ async def _clients() -> "AsyncGenerator[_Clients]":
         yield _Clients(
             direct(aws, await enter(aws.create_client("sqs", config=AWS)), http),
             direct(aws, await enter(aws.create_client("dynamodb", config=AWS)), http),
-            await enter(aws.create_client("events", config=AWS)),
-            await enter(aws.create_client("secretsmanager", config=AWS)),
+            careful(await enter(aws.create_client("events", config=AWS))),
+            careful(await enter(aws.create_client("secretsmanager", config=AWS))),
         )
 
 

@@ -11,6 +11,7 @@ from time import time
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
+from aws.answers import careful
 from aws.direct import connections
 from aws.link_secrets import LinkSecrets, link_secrets
 from contracts.events import Event
@@ -90,7 +91,7 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
             store=store,
             queue=queue,
             bus=bus,
-            lease=SqsRequestLease(sqs, settings.session_requests_queue_url),
+            lease=SqsRequestLease(careful(sqs), settings.session_requests_queue_url),
             door=Door(metrics),
             metrics=metrics,
             deepgram_api=settings.deepgram_api,
@@ -117,7 +118,7 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
             )
             health.ready_unless(sessions.no_room)
             dead = SqsDeadRequests(
-                sqs, settings.session_requests_queue_url, settings.session_requests_dlq_url
+                careful(sqs), settings.session_requests_queue_url, settings.session_requests_dlq_url
             )
             sweeper = Sweeper(store, dead, sessions, metrics, process=process)
             lasting.append(tasks.create_task(sweeper.run()))

@@ -1,16 +1,18 @@
 """The AWS calls that are made for every message, made directly.
 
-A call that is not answered by 200 is made again through the SDK, with its retries and its errors.
+A call that is not answered as it should be is made again through the SDK, with its retries and its errors.
 """
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from aiobotocore.session import AioSession
 
+from aws.answers import NoAnswer
 from aws.direct import DirectCalls
 
 if TYPE_CHECKING:
@@ -43,13 +45,11 @@ class AwsCalls(DirectCalls):
 
     async def _call(self, operation: str, method: str, parameters: dict[str, object]) -> dict[str, Any]:
         body = json.dumps(parameters, separators=(",", ":")).encode()
-        try:
+        with suppress(aiohttp.ClientError, TimeoutError, NoAnswer):
             answer = await self.post(operation, body)
-        except (aiohttp.ClientError, TimeoutError):
-            answer = None
-        if answer is None or answer.status != HTTPStatus.OK:
-            return await cast("Method", getattr(self._client, method))(**parameters)
-        return json.loads(answer.body)
+            if answer.status == HTTPStatus.OK:
+                return self.read(operation, answer)
+        return await cast("Method", getattr(self._client, method))(**parameters)
 
 
 def direct[Client](session: AioSession, client: Client, http: aiohttp.ClientSession) -> Client:

@@ -89,7 +89,7 @@ class Reads:
 
 
 def _key(item: StoredItem) -> Key:
-    return item["pk"].get("S", ""), item["sk"].get("S", "")
+    return item.get("pk", {}).get("S", ""), item.get("sk", {}).get("S", "")
 
 
 def _settle(question: _Question, found: dict[Key, StoredItem], missing: set[Key]) -> None:

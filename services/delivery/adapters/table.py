@@ -153,8 +153,7 @@ def _conditional(condition: Condition | None) -> dict[str, object]:
 
 
 def _item(item: "dict[str, AttributeValueTypeDef]") -> Item:
-    return Item(
-        item.get("sk", {}).get("S", ""),
-        item.get("body", {}).get("S", ""),
-        item.get("expires_at", {}).get("N"),
-    )
+    sk, body = item.get("sk", {}).get("S"), item.get("body", {}).get("S")
+    if sk is None or body is None:
+        raise StoreUnavailable("an item without key or body")
+    return Item(sk, body, item.get("expires_at", {}).get("N"))

@@ -107,8 +107,8 @@ class TranscriptQueue:
             answer = await self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)  # pyright: ignore[reportArgumentType]  # a list of such dictionaries
         except (ClientError, BotoCoreError) as error:
             raise QueueUnavailable from error
-        failed = answer.get("Failed") or []
-        return [receipt_handles[int(each["Id"])] for each in failed]
+        failed = {each["Id"] for each in answer.get("Failed") or []}
+        return [handle for i, handle in enumerate(receipt_handles) if str(i) in failed]
 
     async def ask_for_replays(self, requests: Sequence[tuple[ReplayRequest, str]]) -> None:
         """Sends up to `BATCH` requests, each with its deduplication id.

@@ -9,6 +9,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from aws.answers import careful
 from contracts.queue import SessionRequestMessage
 from services.ingest.errors import QueueFailure
 from services.ingest.lease import VISIBILITY_S, Request
@@ -40,7 +41,7 @@ class RequestQueue:
             retries={"mode": "standard", "total_max_attempts": 3},
         )
         client = AioSession().create_client("sqs", config=config)
-        self._sqs = await self._closing.enter_async_context(client)
+        self._sqs = careful(await self._closing.enter_async_context(client))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -90,11 +91,12 @@ class RequestQueue:
             except (ClientError, BotoCoreError) as error:
                 logger().warning("ingest.leases_not_extended", count=len(batch), exc_info=error)
                 continue
-            for failed in answer.get("Failed", []):
-                message_id = batch[int(failed["Id"])].message_id
-                logger().warning(
-                    "ingest.lease_not_extended", message_id=message_id, error_code=failed["Code"]
-                )
+            codes = {failed["Id"]: failed["Code"] for failed in answer.get("Failed", [])}
+            for number, request in enumerate(batch):
+                if code := codes.get(str(number)):
+                    logger().warning(
+                        "ingest.lease_not_extended", message_id=request.message_id, error_code=code
+                    )
 
     async def delete(self, request: Request) -> None:
         """The session is in the log to its end.

@@ -52,7 +52,7 @@ class AwsCalls(DirectCalls):
                 raise HTTPClientError(error=lost) from lost
         if answer.status != HTTPStatus.OK:
             raise _refusal(operation, answer)
-        return orjson.loads(answer.body)
+        return self.read(operation, answer)
 
 
 def direct[Client](session: AioSession, client: Client, http: aiohttp.ClientSession) -> Client:

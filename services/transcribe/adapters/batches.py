@@ -69,14 +69,14 @@ class Batches[T]:
 
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
         try:
-            answers = await self._send([entry.body for entry in batch])
+            answered = list(zip(batch, await self._send([entry.body for entry in batch]), strict=True))
         except Exception as error:  # noqa: BLE001 -- one request must not take the process with it
             logger().error("transcribe.batch_broke", kind=self._name, exc_info=error)
-            answers = [refused(error)] * len(batch)
+            answered = [(entry, refused(error)) for entry in batch]
         finally:
             self._under_way -= 1
             self._slots.release()
-        for entry, answer in zip(batch, answers, strict=True):
+        for entry, answer in answered:
             if not answer.accepted:
                 logger().warning(
                     "transcribe.entry_not_accepted",

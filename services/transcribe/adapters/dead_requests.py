@@ -41,10 +41,10 @@ class SqsDeadRequests:
             answer = await self._client.get_queue_attributes(
                 QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
             )
-        except (ClientError, BotoCoreError) as error:
+            return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        except (ClientError, BotoCoreError, KeyError, ValueError) as error:
             logger().warning("transcribe.requests_not_counted", exc_info=error)
             return None
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     async def receive(self) -> list[DeadRequest] | None:
         """Some of the dead requests, each ours for `held_s` seconds; None: there are no more.

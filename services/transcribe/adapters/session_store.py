@@ -97,17 +97,19 @@ class DynamoSessionStore:
             )
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailable("batch get") from error
-        read: dict[ContactId, ContactIntents | None] = dict.fromkeys(keys.values())
         left_out = answer.get("UnprocessedKeys", {}).get(self._table)
-        for key in left_out["Keys"] if left_out else ():
-            read.pop(keys[key["pk"].get("S", "")], None)
-        for item in answer.get("Responses", {}).get(self._table, []):
-            contact_id = keys[item["pk"].get("S", "")]
+        unread = {key.get("pk", {}).get("S") for key in left_out["Keys"]} if left_out else set[str]()
+        found = {
+            item.get("pk", {}).get("S"): item.get("body", {}).get("S", "")
+            for item in answer.get("Responses", {}).get(self._table, [])
+        }
+        read: dict[ContactId, ContactIntents | None] = {}
+        for pk in keys.keys() - unread:
+            contact_id = keys[pk]
             try:
-                read[contact_id] = ContactIntents.model_validate_json(item.get("body", {}).get("S", ""))
+                read[contact_id] = ContactIntents.model_validate_json(found[pk]) if pk in found else None
             except ValidationError:  # nothing is confirmed that cannot be read; what held goes on holding
                 logger(contact_id=contact_id).error("transcribe.intents_unreadable")
-                read.pop(contact_id)
         return read
 
     async def append(self, record: LogRecord) -> Appended | Found | AppendFailed:

@@ -29,6 +29,10 @@ class InBetween:
         """So many are answered by 500."""
         self.held = asyncio.Event()
         """One was."""
+        self.nonsense: str | None = None
+        """Every request is answered by 200 and this."""
+        self.fooled: set[str] = set()
+        """Operations that were."""
 
     async def pass_on(self, client: aiohttp.ClientSession, url: str, request: web.Request) -> web.Response:
         body = await request.read()
@@ -39,6 +43,10 @@ class InBetween:
         if self.refusals:
             self.refusals -= 1
             return web.Response(status=500)
+        if self.nonsense is not None:
+            self.fooled.add(operation.partition(".")[2])
+            await asyncio.sleep(0.01)  # or a long poll that is answered at once takes all of a processor
+            return web.Response(text=self.nonsense)
         is_meant = operation.endswith(self.operation)
         if self.refusing and self.refusing in body and is_meant:
             self.refused += 1

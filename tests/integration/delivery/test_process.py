@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,27 @@ async def test_a_death_between_the_answer_and_the_mark_repeats_that_message_alon
     assert first_try.headers["webhook-id"] == second_try.headers["webhook-id"]
     assert first_try.body == second_try.body
     await asyncio.to_thread(second.stop)
+
+
+async def test_an_aws_that_answers_nonsense_ends_no_process_and_loses_no_message(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    surroundings.add_session(session, receiver.url)
+    async with in_between(surroundings.aws.url) as between:
+        through = {"VISIBILITY_S": "2", "AWS_ENDPOINT_URL": between.url}
+        process = Process(surroundings, tmp_path, through)
+        await asyncio.to_thread(process.start)
+        for n, nonsense in enumerate(("<html>Please sign in</html>", "[]"), start=1):
+            await asyncio.to_thread(surroundings.say, session, n)
+            await become(partial(surroundings.mark, session), (n, 0))
+            between.nonsense = nonsense
+            await become(lambda: {"ReceiveMessage", "Query"} <= between.fooled, True)
+            between.nonsense = None
+            between.fooled.clear()
+        surroundings.say(session, 3)
+        await become(lambda: surroundings.mark(session), (3, 0))
+        await asyncio.to_thread(process.stop)
+    assert ids(receiver.recorder.received) == ["1", "2", "3"]
 
 
 async def test_a_death_between_a_change_of_an_endpoint_and_its_event_loses_no_event(

@@ -10,6 +10,7 @@ from embedded.resources import Resources
 from services.ingest.adapters.request_queue import RequestQueue
 from services.ingest.errors import QueueFailure
 from services.ingest.lease import Request
+from tests.integration.delivery.in_between import in_between
 from tests.unit.ingest.played import request
 
 DETAIL = request().detail
@@ -117,3 +118,20 @@ async def test_a_queue_that_is_not_there_is_a_failure(stack: Resources) -> None:
     async with RequestQueue(stack.session_requests_url + "-gone") as queue:
         with pytest.raises(QueueFailure):
             await queue.receive(1)
+
+
+async def test_a_queue_that_answers_nonsense_is_a_failure_too(
+    aws: AwsEndpoint, stack: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(aws, stack)
+    async with in_between(aws.url) as between:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", between.url)
+        async with RequestQueue(stack.session_requests_url) as queue:
+            request = await received(queue)
+            for between.nonsense in ("<html>Please sign in</html>", "[]", '"fine"'):
+                for call in (queue.receive(1), queue.delete(request), queue.put_back(request, 0)):
+                    with pytest.raises(QueueFailure):
+                        await call
+                await queue.extend([request], 60)
+            between.nonsense = '{"Failed": [{"Id": "7", "Code": "x", "SenderFault": true}]}'
+            await queue.extend([request], 60)

@@ -17,11 +17,14 @@ from emulators.relay.server import Target, serve
 from services.transcribe.adapters.sessions import DRAIN_S
 from services.transcribe.service import serving
 from services.transcribe.settings import Settings
+from tests.integration.delivery.in_between import in_between
+from tests.integration.delivery.surroundings import become
 from tests.integration.transcribe.conftest import SECRET
 from tests.integration.transcribe.link_client import Caller, Peer, dial
 from tests.integration.transcribe.outcome import log_of, messages_of, put_header, request
 
 DYNAMODB = "AWS_ENDPOINT_URL_DYNAMODB"
+ALL = "AWS_ENDPOINT_URL"
 
 
 async def claimed(peer: Peer) -> OpenedSession:
@@ -64,4 +67,28 @@ async def test_a_process_ends_in_time_though_the_store_is_silent_and_its_success
         assert closed.disposition == "delete"
     messages = {(each.n, each.k): each for each in messages_of(aws, stack)}
     finals = [json.loads(each.message or "") for _, each in sorted(messages.items()) if each.kind == "final"]
+    assert judge(script.words, received_words(finals), tolerance_samples=1).clean
+
+
+async def test_an_aws_that_answers_nonsense_ends_neither_process_nor_session(
+    aws: AwsEndpoint, stack: Resources, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = encode_call(7, 3)
+    put_header(aws, stack, "s")
+    t0_ms = int(time.time() * 1000)
+    async with in_between(aws.url) as between:
+        monkeypatch.setenv(ALL, between.url)
+        async with serving(settings) as port, dial(port, SECRET) as peer:
+            opened = await claimed(peer)
+            for nonsense in ("<html>Please sign in</html>", "[]"):
+                between.nonsense = nonsense
+                await become(lambda: "BatchGetItem" in between.fooled, True)
+                await peer.send(Open(handle=2, request=request("t"), message_id="m2", receipt_handle="r2"))
+                assert isinstance(await peer.next(2), Refused)
+                between.nonsense = None
+                between.fooled.clear()
+            closed = await Caller(peer, opened, script.samples.tobytes(), t0_ms).finish()
+            assert closed.disposition == "delete"
+    monkeypatch.delenv(ALL)
+    finals = [json.loads(each.message or "") for each in messages_of(aws, stack) if each.kind == "final"]
     assert judge(script.words, received_words(finals), tolerance_samples=1).clean
