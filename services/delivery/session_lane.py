@@ -9,9 +9,10 @@ request, in the same queue, later has its messages read from the log into a lane
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.delivery import ParkCause, ParkedSession
+from contracts.delivery import ParkCause, ParkedSession, UndeliveredMessage
 from contracts.queue import ReplayRequest, TranscriptMessage
 from services.delivery.conflation import is_superseded
 from services.delivery.outcome import Answered, Outcome
@@ -116,6 +117,7 @@ class SessionLane:
         self._was_refused = False
         self._dead: str | None = None
         self._is_parked = False
+        self._given_up: Mapping[int, UndeliveredMessage] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -166,6 +168,15 @@ class SessionLane:
         """Learns of a mark from the store; marks only grow."""
         self._mark = max(self._mark, mark)
 
+    @property
+    def given_up(self) -> Mapping[int, UndeliveredMessage]:
+        """By record, what was given up above the mark: who did it died before the end of it."""
+        return self._given_up
+
+    def recall(self, given_up: Mapping[int, UndeliveredMessage]) -> None:
+        """Learns of them from the store; they are given up to the end, and not posted."""
+        self._given_up = given_up
+
     def resume(self, parked: ParkedSession | None, mark: Place, *, gone: bool = False) -> None:
         """Goes on where another lane of the session is: one from the log, or the one that was parked."""
         self._mark = mark
@@ -210,8 +221,8 @@ class SessionLane:
             return self._forget("delivered_before")
         if self._is_parked:
             return self._forget("parked")
-        if self._dead:
-            return self._abandon(self._dead)
+        if (hopeless := self._hopeless(head)) is not None:
+            return hopeless
         if self._is_superseded(head, now_ms):
             return self._forget("superseded")
         if is_open:
@@ -270,6 +281,12 @@ class SessionLane:
         head = self._held[0]
         assert isinstance(head, Held)  # noqa: S101 -- replay requests are not posted
         return head
+
+    def _hopeless(self, head: Held) -> Step | None:
+        given_up = self._given_up.get(head.message.n)
+        if given_up and head.logged:
+            return Abandon(self._move_on(), given_up.reason, given_up.attempts, given_up.last_status)
+        return self._abandon(self._dead) if self._dead else None
 
     def _turn_away(self, head: Held, now_ms: int) -> Step:
         """The endpoint is disabled."""

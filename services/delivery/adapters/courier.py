@@ -2,7 +2,7 @@
 
 import time
 
-from contracts.delivery import ParkedSession
+from contracts.delivery import ParkedSession, UndeliveredMessage
 from services.delivery.adapters.in_hand import InHand, Lapsed
 from services.delivery.adapters.patience import Patience, Stopping
 from services.delivery.adapters.poster import Ports, Poster, Session
@@ -108,9 +108,16 @@ class Courier:
         progress = await self._patience.insist(lambda: self._ports.store.progress(session.id))
         if progress.mark:
             session.lane.raise_mark(progress.mark)
+        if _may_be_half_given_up(session):
+            session.lane.recall(await self._patience.insist(lambda: self._half_given_up(session)))
         session.lane.park(is_parked=progress.parked is not None)
         session.has_lapsed = False
         return progress.parked
+
+    async def _half_given_up(self, session: Session) -> dict[int, UndeliveredMessage]:
+        """What is kept as given up, but above the mark: whoever was about to tell died."""
+        found = await self._ports.store.undelivered(session.id, session.lane.mark[0])
+        return {each.n: each for each in found}
 
     async def _take(self, session: Session, step: Step) -> None:
         match step:
@@ -148,6 +155,11 @@ def _must_learn(session: Session) -> bool:
         return False
     n, k = session.lane.mark
     return first.was_received_before or first.place != (n, k + 1)
+
+
+def _may_be_half_given_up(session: Session) -> bool:
+    """Whoever did so had one of these in hand."""
+    return any(isinstance(each, HeldReplay) or each.was_received_before for each in session.lane.held)
 
 
 def _now_ms() -> int:

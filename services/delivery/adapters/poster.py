@@ -226,6 +226,9 @@ class Poster:
     ) -> None:
         """After this the message is in the store as undelivered and in the dead-letter queue, and told of.
 
+        The mark is moved last: should this process die before, whoever takes the message next finds it in the
+        store as given up, and does the rest.
+
         Raises:
             Lapsed: it was not given up by us.
         """

@@ -66,6 +66,7 @@ class Replays:
         """Posts what is in the log above the mark; the lane says whether the session is still parked."""
         lane = SessionLane(self._schedules)
         lane.resume(parked, session.lane.mark, gone=session.lane.is_gone)
+        lane.recall(session.lane.given_up)
         until_s = time.monotonic() + SLICE_S
         read_n = lane.mark[0]
         while True:
@@ -108,13 +109,18 @@ class Replays:
                 pass  # nothing of a log is on the queue; the others are not for a message
 
     async def _redrive(self, session: Session) -> None:
-        """Tries once each what was given up, in order, until the endpoint is in trouble."""
-        after_n = 0
+        """Tries once each what was given up, in order, until the endpoint is in trouble.
+
+        What is above the mark is not yet given up to the end.
+        """
+        after_n, up_to_n = 0, session.lane.mark[0]
         while page := await self._patience.insist(
             lambda: self._ports.store.undelivered(session.id, after_n)  # noqa: B023 -- called at once
         ):
             for undelivered in page:
                 after_n = undelivered.n
+                if after_n > up_to_n:
+                    return
                 if not await self._redeliver(session, undelivered.n):
                     return
                 self._poster.must_hold(session)

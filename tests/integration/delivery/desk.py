@@ -79,7 +79,7 @@ class Desk:
         """Takes so many messages of one session in hand, as the service does."""
         session: Session | None = None
         async with asyncio.timeout(WITHIN_S):
-            while count:
+            while count > 0:
                 asked_at_s = time.monotonic()
                 for queued in await self.queue.receive():
                     count -= 1
@@ -118,7 +118,7 @@ class Desk:
 async def desk(
     surroundings: Surroundings,
     *,
-    table_url: str | None = None,
+    aws_url: str | None = None,
     visibility_s: int = 30,
     schedules: Schedules | None = None,
     answers: Sequence[Outcome] = (),
@@ -127,16 +127,16 @@ async def desk(
 
     Args:
         surroundings: Its stack.
-        table_url: Of the session store; None: as the environment says.
+        aws_url: Of AWS; None: as the environment says.
         visibility_s: Of messages; nothing extends it.
         schedules: Of its retries.
         answers: Of the callback; then 200.
     """
     session, stack = get_session(), surroundings.stack
     async with (
-        session.create_client("sqs") as sqs,
-        session.create_client("dynamodb", endpoint_url=table_url, config=ONCE) as dynamodb,
-        session.create_client("events") as events,
+        session.create_client("sqs", endpoint_url=aws_url, config=ONCE) as sqs,
+        session.create_client("dynamodb", endpoint_url=aws_url, config=ONCE) as dynamodb,
+        session.create_client("events", endpoint_url=aws_url, config=ONCE) as events,
         asyncio.TaskGroup() as upkeep,
     ):
         queue = TranscriptQueue(sqs, stack.transcripts_url, stack.transcripts_dlq_url, visibility_s)

@@ -1,6 +1,7 @@
 """An AWS in between: passes everything on, and can hold one kind of request back."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,6 +28,8 @@ class InBetween:
         """So many requests are not answered: their connections are cut."""
         self.refusals = 0
         """So many are answered by 500."""
+        self.left_out: set[bytes] = set()
+        """A BatchGetItem that contains one of these is answered once without any item: DynamoDB may do so."""
         self.held = asyncio.Event()
         """One was."""
         self.nonsense: str | None = None
@@ -51,6 +54,10 @@ class InBetween:
         if self.refusing and self.refusing in body and is_meant:
             self.refused += 1
             return web.Response(status=500)
+        if operation.endswith("BatchGetItem") and (found := {each for each in self.left_out if each in body}):
+            self.left_out -= found
+            keys = json.dumps(json.loads(body)["RequestItems"])
+            return web.Response(text=f'{{"Responses": {{}}, "UnprocessedKeys": {keys}}}')
         if self.holding and self.holding in body and is_meant:
             self.held.set()
             await asyncio.Event().wait()

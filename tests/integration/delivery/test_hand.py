@@ -66,7 +66,7 @@ async def test_a_session_goes_on_when_its_mark_is_written(
 ) -> None:
     alone.add_session(session, URL)
     alone.say(session, 1, 2)
-    async with desk(alone, table_url=table.url) as its:
+    async with desk(alone, aws_url=table.url) as its:
         serving = asyncio.create_task(its.courier.serve(await its.take(2)))
         await become(lambda: table.refused >= 2, True)
         assert its.callback.ids == ["1"]
@@ -81,7 +81,7 @@ async def test_a_session_whose_lock_lapses_before_its_mark_is_written_is_let_go(
 ) -> None:
     alone.add_session(session, URL)
     alone.say(session, 1, 2)
-    async with desk(alone, table_url=table.url, visibility_s=4) as its:
+    async with desk(alone, aws_url=table.url, visibility_s=4) as its:
         taken = await its.take(2)
         serving = asyncio.create_task(its.courier.serve(taken))
         await become(lambda: table.refused >= 1, True)
@@ -100,7 +100,7 @@ async def test_what_was_taken_is_deleted_without_its_mark_when_the_process_stops
 ) -> None:
     alone.add_session(session, URL)
     alone.say(session, 1, 2)
-    async with desk(alone, table_url=table.url) as its:
+    async with desk(alone, aws_url=table.url) as its:
         serving = asyncio.create_task(its.courier.serve(await its.take(2)))
         await become(lambda: table.refused >= 1, True)
         its.patience.end()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.delivery import ParkCause, ParkedSession
+from contracts.delivery import ParkCause, ParkedSession, UndeliveredMessage
 from contracts.queue import ReplayCause, ReplayRequest
 from services.delivery.outcome import Answered, Outcome
 from services.delivery.retry import Delivered, GiveUp, RetryAfter, Schedules
@@ -307,3 +307,20 @@ def test_what_waited_for_an_endpoint_that_always_asks_for_time_is_given_up_in_th
     made.resume(parked, (0, 0))
     assert made.next(20_000, paused_until_ms=900_000) == Park(ParkCause.FAILING, 65_000)
     assert made.next(65_000, paused_until_ms=900_000) == Abandon(held(1), "exhausted", 1, None)
+
+
+def test_what_another_process_began_to_give_up_is_given_up_and_not_posted() -> None:
+    kept = UndeliveredMessage(
+        session_id=SESSION,
+        contact_id=CONTACT,
+        endpoint="https://hooks.example:443",
+        n=1,
+        reason="rejected",
+        attempts=3,
+        last_status=422,
+        given_up_at_ms=0,
+    )
+    made = lane(held(1), held(1, 1), held(2))
+    made.recall({1: kept})
+    assert made.next(0) == Abandon(held(1), "rejected", 3, 422)
+    assert run(made, []) == ["post 1.1 #1", "post 2.0 #1"]
