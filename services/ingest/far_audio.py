@@ -11,6 +11,8 @@ BELIEVED_SAMPLES: Final = samples_of_ms(1_500)
 """Of one lane: more than a fragment (1.1 s), whose blocks share one Cluster's time."""
 MAX_SPREAD_SAMPLES: Final = samples_of_ms(30_000)
 """Blocks further apart than this do not bear each other out."""
+MAX_SKIPPED_SAMPLES: Final = samples_of_ms(12 * 3_600_000)
+"""A block that is further away than this has a wrong time, whatever follows it."""
 MAX_BLOCKS: Final = 1_024
 
 type Placed = tuple[Channel, int, bytes]

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from contracts.audio import Channel
-from services.ingest.matroska import Id, children, text
+from services.ingest.matroska import Id, children, text, unsigned
 from services.ingest.scanned import Tag
 
 MAX_CACHED: Final = 256
@@ -50,7 +50,7 @@ def lanes(body: bytes) -> Mapping[int, Channel]:
     for entry, inner in children(body):
         if entry == Id.TRACK_ENTRY:
             parts = dict(children(inner))
-            names[int.from_bytes(parts.get(Id.TRACK_NUMBER, b""))] = text(parts.get(Id.TRACK_NAME, b""))
+            names[unsigned(parts.get(Id.TRACK_NUMBER, b""))] = text(parts.get(Id.TRACK_NAME, b""))
     if len(names) == 1:
         [(number, name)] = names.items()
         if name in _LONE_TRACK_NAMES:

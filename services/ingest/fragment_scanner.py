@@ -20,6 +20,7 @@ from services.ingest.matroska import (
     laced_frames,
     read_id,
     read_size,
+    unsigned,
 )
 from services.ingest.scanned import (
     Block,
@@ -41,6 +42,8 @@ _BLOCK_HEAD_BYTES: Final = 4
 _LACED: Final = 0x06
 MAX_CONTAINER_BYTES: Final = 64 * 1024 * 1024
 """Of a Segment or Cluster that claims a size; a KVS fragment has at most 50 MB (KVS quotas)."""
+MAX_AT_MS: Final = 1 << 48
+"""Of a Cluster's time, epoch ms: in the year 10889."""
 NANOSECONDS_PER_MS: Final = 1_000_000
 
 _TOP, _IN_SEGMENT, _IN_CLUSTER = range(3)
@@ -219,10 +222,7 @@ class FragmentScanner:
                 if child == Id.BLOCK:
                     self._block(bytes(inner), found)
         elif element == Id.TIMECODE:
-            self._cluster_at_ms = int.from_bytes(body) * self._timecode_scale_ns // NANOSECONDS_PER_MS
-            plain = self._timecode_scale_ns == NANOSECONDS_PER_MS and self._ends[1:] == [None, None]
-            self._plain_at_ms = self._cluster_at_ms if plain else None
-            found.append(ClusterStarted(self._cluster_at_ms))
+            self._time(body, found)
         elif element == Id.TAGS:
             found += tags(body)
         elif element == Id.TRACKS:
@@ -236,6 +236,14 @@ class FragmentScanner:
             self._timecode_scale_ns = NANOSECONDS_PER_MS
             found.append(FragmentStarted())
 
+    def _time(self, body: bytes, found: list[Scanned]) -> None:
+        at_ms = unsigned(body) * self._timecode_scale_ns // NANOSECONDS_PER_MS
+        if at_ms >= MAX_AT_MS:
+            raise MalformedElement("a time that is none")
+        plain = self._timecode_scale_ns == NANOSECONDS_PER_MS and self._ends[1:] == [None, None]
+        self._cluster_at_ms, self._plain_at_ms = at_ms, at_ms if plain else None
+        found.append(ClusterStarted(at_ms))
+
     def _end_fragment(self, found: list[Scanned]) -> None:
         if self._in_fragment:
             self._in_fragment = False
@@ -246,7 +254,7 @@ class FragmentScanner:
             if child == Id.SEGMENT_UID and any(inner):
                 found.append(SegmentUid(bytes(inner).hex()))
             elif child == Id.TIMECODE_SCALE:
-                self._timecode_scale_ns = int.from_bytes(inner) or NANOSECONDS_PER_MS
+                self._timecode_scale_ns = unsigned(inner) or NANOSECONDS_PER_MS
 
     def _block(self, body: bytes, found: list[Scanned]) -> None:
         """Block head (RFC 9559, 10.1): track number, 16-bit signed relative time, flags."""

@@ -99,6 +99,18 @@ def children(body: Buffer) -> list[tuple[int, Buffer]]:
     return found
 
 
+def unsigned(body: Buffer) -> int:
+    """An unsigned integer element's value.
+
+    Raises:
+        MalformedElement: longer than 8 bytes (RFC 8794, 7.2).
+    """
+    if len(body) > 8:
+        msg = f"an integer of {len(body)} bytes"
+        raise MalformedElement(msg)
+    return int.from_bytes(body)
+
+
 def text(body: Buffer) -> str:
     """A string element's value: UTF-8, ended by its first NUL; what is no UTF-8 is replaced."""
     return bytes(body).partition(b"\0")[0].decode("utf-8", "replace")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from contracts.audio import SAMPLES_PER_MS, samples_of_ms
+from contracts.audio import SAMPLE_RATE_HZ, SAMPLES_PER_MS, samples_of_ms
 from contracts.events import SessionRequested
 from contracts.link import STREAM_QUIET, Abort, End, Gate, Notice, OpenedSession, Skip, Started
 from contracts.metrics import MEDIA_REOPENED
@@ -18,7 +18,8 @@ from services.ingest.alarms import Alarms
 from services.ingest.call_audio import CallAudio, Decoder, Heard, InBandError, Malformed, UnsupportedFormat
 from services.ingest.commands import CloseMedia, Command, Count, Log, OpenMedia, Send
 from services.ingest.contact_gate import Confirmed, ContactGate, OtherContact
-from services.ingest.laid import Chunk, Skipped
+from services.ingest.known_end import KnownEnd
+from services.ingest.laid import Chunk, Misplaced, Skipped
 from services.ingest.limits import Limits
 from services.ingest.media_faults import (
     FATAL,
@@ -39,6 +40,10 @@ REREAD_MS: Final = 1_000
 """A body is opened this much before the wanted position: blocks that reach over it, and late lanes."""
 MALFORMED_STEP_MS: Final = 1_000
 """After the second scan error in a row at one position reading goes on this much later, each time."""
+
+
+MAX_BEHIND_S: Final = 180
+"""A clock that went back no more than this is waited for: the call goes on when it has caught up."""
 
 
 class _Alarm(Enum):
@@ -75,7 +80,12 @@ class Reading:
         contacts = (request.contact_id, *opened.contact_ids)
         self._audio = CallAudio(
             ContactGate(contacts, opened.segment_uids),
-            Timeline(limits.chunk_samples, t0_ms=opened.t0_ms, position=opened.position_samples),
+            Timeline(
+                limits.chunk_samples,
+                start_ms=request.media.start_timestamp_ms,
+                t0_ms=opened.t0_ms,
+                position=opened.position_samples,
+            ),
             new_decoder,
         )
         self._outbox = Outbox(paced=request.pace_realtime)
@@ -88,10 +98,9 @@ class Reading:
         self._last_heard_at = float("-inf")
         self._streak = _Streak()
         self._quiet_twice = False
-        self._end_reason: str | None = None
-        """Why the call is over, once that is known; what is left is drained."""
-        self._end_position: int | None = None
-        self._end_at_ms: int | None = None
+        self._caught_up_by = float("-inf")
+        """Until then audio that is left out, since its clock went back, shows that the call goes on."""
+        self._known_end: KnownEnd | None = None
         self.ended = False
         """`end` or `abort` was said."""
 
@@ -143,9 +152,10 @@ class Reading:
         """The body ended without a fault."""
         commands = self._close_body(now)
         idle = now - self._last_heard_at >= self._limits.drained_s
-        over = self._end_target is None or self._end_reached or not self._body_progressed
-        if self._end_reason is not None and idle and over:
-            commands += self._end(self._end_reason, now)
+        end = self._known_end
+        unreached = end is not None and end.is_reached(self._audio.timeline) is False
+        if end is not None and idle and not (unreached and self._body_progressed):
+            commands += self._end(end.reason, now)
         elif self._body_progressed:
             commands += self._open()
         else:
@@ -175,9 +185,9 @@ class Reading:
 
     def end_hint(self, disconnected_at_ms: int | None, now: float) -> list[Command]:
         """The call was disconnected; what the stream still holds is read."""
-        if self.ended or self._end_reason is not None:
+        if self.ended or self._known_end is not None:
             return []
-        self._end_reason, self._end_at_ms = "disconnected", disconnected_at_ms
+        self._known_end = KnownEnd("disconnected", at_ms=disconnected_at_ms)
         if _Alarm.GRACE in self._alarms:
             return self._end("other_contact", now) + self._out(now)
         commands: list[Command] = []
@@ -204,7 +214,7 @@ class Reading:
                 case _Alarm.QUIET:
                     commands += self._quiet(now)
                 case _Alarm.DRAIN:
-                    commands += self._end(self._end_reason or "disconnected", now)
+                    commands += self._end(self._known_end.reason if self._known_end else "disconnected", now)
                 case _Alarm.GRACE:
                     commands += self._end("other_contact", now)
             if self.ended:
@@ -226,6 +236,11 @@ class Reading:
             case Skipped(position=position, end=end):
                 self._begin()
                 self._outbox.add(_skip(self._handle, position, end))
+                return self._remarks.of(heard)
+            case Misplaced(position=position, claimed=claimed):
+                if 0 < position - claimed <= MAX_BEHIND_S * SAMPLE_RATE_HZ:
+                    behind_s = (position - claimed) / SAMPLE_RATE_HZ
+                    self._caught_up_by = now + behind_s + self._limits.quiet_s
                 return self._remarks.of(heard)
             case InBandError(code=code):
                 return self._remarks.of(heard) + self._fault(IN_BAND.get(code, Fault.BROKEN), now)
@@ -257,8 +272,9 @@ class Reading:
         timeline = self._audio.timeline
         if timeline.t0_ms is None or samples_of_ms(at_ms - timeline.t0_ms) < timeline.position:
             return []
-        commands = [Log("ingest.other_contact", {"position_samples": timeline.position}), *self._flush(now)]
-        if self._end_reason is not None:
+        log = Log("ingest.other_contact", {"position_samples": timeline.position})
+        commands = [log, *self._flush(now, over=False)]
+        if self._known_end is not None:
             return commands + self._end("other_contact", now)
         commands += self._close_body(now)
         self._alarms.clear_all()
@@ -303,34 +319,30 @@ class Reading:
 
     # -- the end
 
-    @property
-    def _end_target(self) -> int | None:
-        """Where the call's audio ends, if that is known."""
-        t0_ms = self.t0_ms
-        if self._end_position is not None or self._end_at_ms is None or t0_ms is None:
-            return self._end_position
-        return samples_of_ms(self._end_at_ms - t0_ms)
-
-    @property
-    def _end_reached(self) -> bool:
-        return self._end_target is not None and self._audio.timeline.reached >= self._end_target
-
     def _note_end(self, now: float) -> None:
         """Once the audio reaches the known end, a short quiet is enough."""
-        if self._end_reason is None:
+        if self._known_end is None:
             return
-        wait_s = self._limits.drained_s if self._end_reached else self._limits.drain_s
+        reached = self._known_end.is_reached(self._audio.timeline)
+        wait_s = self._limits.drained_s if reached else self._limits.drain_s
         self._alarms.set(_Alarm.DRAIN, now + wait_s)
 
     def _quiet(self, now: float) -> list[Command]:
         """First what was heard becomes final, then the call is over."""
         timeline = self._audio.timeline
+        if (
+            timeline.misplaced
+            and now - self._last_heard_at < self._limits.quiet_s
+            and now < self._caught_up_by
+        ):
+            self._alarms.set(_Alarm.QUIET, now + self._limits.quiet_s)
+            return []
         if self._quiet_twice:
             return self._end("misplaced_audio" if timeline.misplaced else "idle", now)
         silent = timeline.ends_silent() and not timeline.misplaced
         commands: list[Command] = []
-        if self._end_reason is None and not silent and not timeline.misplaced:
-            commands = self._flush(now)
+        if self._known_end is None and not silent and not timeline.misplaced:
+            commands = self._flush(now, over=False)
             explanation = "the stream has nothing new, though the call did not end in silence"
             self._outbox.add(Notice(handle=self._handle, code=STREAM_QUIET, explanation=explanation))
         self._quiet_twice = True
@@ -338,17 +350,19 @@ class Reading:
         self._alarms.set(_Alarm.QUIET, now + max(0.0, idle_s - self._limits.quiet_s))
         return commands
 
-    def _flush(self, now: float) -> list[Command]:
-        return [command for laid in self._audio.timeline.flush() for command in self._heard(laid, now)]
+    def _flush(self, now: float, *, over: bool) -> list[Command]:
+        laid = self._audio.timeline.flush(over=over)
+        return [command for item in laid for command in self._heard(item, now)]
 
     def _end(self, reason: str, now: float) -> list[Command]:
-        commands = [*self._close_body(now), *self._flush(now)]
+        commands = [*self._close_body(now), *self._flush(now, over=True)]
         if self.t0_ms is None and reason == "idle":
             return commands + self._abort(NO_AUDIO)
         self._alarms.clear_all()
         self.ended = True
-        self._end_reason, self._end_position = reason, self._audio.timeline.position
-        self._outbox.add(End(handle=self._handle, position_samples=self._end_position, reason=reason))
+        position = self._audio.timeline.position
+        self._known_end = KnownEnd(reason, position)
+        self._outbox.add(End(handle=self._handle, position_samples=position, reason=reason))
         return commands
 
     def _abort(self, fatal: Fatal) -> list[Command]:

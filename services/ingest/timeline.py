@@ -9,22 +9,17 @@ reading began (but for blocks begun before that).
 from typing import Final
 
 from contracts.audio import MONO_SAMPLE_BYTES, Channel, samples_of_ms
-from services.ingest.far_audio import FarAudio
+from services.ingest.beginning import MAX_LAG_SAMPLES, Beginning
+from services.ingest.far_audio import MAX_SKIPPED_SAMPLES, FarAudio
 from services.ingest.gaps import Gaps
 from services.ingest.laid import Chunk, Hole, Laid, Misplaced, Skipped
 
-MAX_LAG_SAMPLES: Final = samples_of_ms(256)
-"""A lane that is this far behind the other is taken as silent."""
 COUNTED_HOLE_SAMPLES: Final = samples_of_ms(20)
 """Holes up to this are jitter of the timecodes."""
 MAX_FILLED_SAMPLES: Final = samples_of_ms(30_000)
 """What is missing beyond this is skipped: the position moves over it."""
-MAX_SKIPPED_SAMPLES: Final = samples_of_ms(12 * 3_600_000)
-"""A block that is further ahead than this has a wrong time, whatever follows it."""
 LATE_SAMPLES: Final = samples_of_ms(2_000)
 """Within one body, audio that comes so much behind its lane is told: the producer's clock went back."""
-MAX_FIRST_BYTES: Final = 256 * 1024
-"""Held until `t0_ms` is known; a quarter second has 4 KiB."""
 _SIGNS: Final = b"\x00\xff"
 """Upper bytes of samples from -256 to 255: line noise, -42 dB of full scale."""
 _TAIL_CHUNKS: Final = 3
@@ -44,17 +39,21 @@ class _Lane:
 
 
 class Timeline:
-    """The output is cut at whole multiples of `chunk_samples`; call `flush` at the end of the call."""
+    """The output is cut at whole multiples of `chunk_samples`; call `flush` at the end of the call.
 
-    def __init__(self, chunk_samples: int, *, t0_ms: int | None = None, position: int = 0) -> None:
+    `start_ms`: producer time at which Connect says that the stream began, to judge the first block's by.
+    """
+
+    def __init__(
+        self, chunk_samples: int, *, start_ms: int | None = None, t0_ms: int | None = None, position: int = 0
+    ) -> None:
         self._chunk_samples = chunk_samples
         self._t0_ms = t0_ms
         self._position = position
         self._lanes = tuple(_Lane(channel, begun=t0_ms is not None) for channel in Channel)
         """By channel."""
         self._customer, self._agent = self._lanes
-        self._first: list[tuple[Channel, bytes, int]] = []
-        """Blocks before `t0_ms` is known."""
+        self._beginning = Beginning(start_ms)
         self._silent_chunks = 0
         """In a row, up to now."""
         self._gaps = Gaps()
@@ -99,14 +98,12 @@ class Timeline:
         """Lays one block down; gives what is complete now. `pcm`: s16le, 8 kHz, mono, whole samples."""
         if not pcm:
             return []
-        if self._t0_ms is None:
-            self._first.append((channel, pcm, at_ms))
-            times = [first_ms for _, _, first_ms in self._first]
-            lanes = {first_channel for first_channel, _, _ in self._first}
-            held_bytes = sum(len(first) for _, first, _ in self._first)
-            late = samples_of_ms(max(times) - min(times)) >= MAX_LAG_SAMPLES or held_bytes > MAX_FIRST_BYTES
-            return self._begin() if late or len(lanes) > 1 else []
         laid: list[Laid] = []
+        if self._t0_ms is None:
+            wrong = self._beginning.add(channel, pcm, at_ms)
+            if wrong is not None:
+                self._misplace("clock_jumped", wrong, laid)
+            return laid + self._begin() if self._beginning.is_ready else laid
         self._place(channel, samples_of_ms(at_ms - self._t0_ms), pcm, laid)
         self._give(laid)
         return laid
@@ -115,16 +112,23 @@ class Timeline:
         """What follows was read anew, and may begin with what is here already."""
         self._caught_up = False
 
-    def flush(self) -> list[Laid]:
-        """Gives out everything; a lane that ends before the other is silent from there on."""
-        laid = self._begin() if self._t0_ms is None and self._first else []
-        self._believe(laid)
+    def flush(self, *, over: bool = True) -> list[Laid]:
+        """Gives out everything; a lane that ends before the other is silent from there on.
+
+        `over`: what is held because its time is in doubt, too, since nothing will bear it out or refute it.
+        """
+        laid = self._begin(over=over) if self._t0_ms is None else []
+        if over:
+            self._believe(laid)
         self._give_all(laid)
         return laid
 
-    def _begin(self) -> list[Laid]:
-        self._t0_ms = min(at_ms for _, _, at_ms in self._first)
-        blocks, self._first = self._first, []
+    def _begin(self, *, over: bool = False) -> list[Laid]:
+        blocks = self._beginning.take(over=over)
+        if not blocks:
+            return []
+        self._t0_ms = min(at_ms for _, _, at_ms in blocks)
+        self._misplaced = False
         return [laid for channel, pcm, at_ms in blocks for laid in self.push(channel, pcm, at_ms)]
 
     def _place(self, channel: Channel, start: int, pcm: bytes, laid: list[Laid]) -> None:

@@ -148,11 +148,12 @@ class KinesisVideo:
         Raises:
             MediaFailure: there is none.
         """
+        start_at = _instant(start_ms)
         endpoint = await self._endpoint(stream_arn)
         client = await self._client(endpoint)
         client.users += 1
         try:
-            payload = await self._get_media(client.media, stream_arn, start_ms)
+            payload = await self._get_media(client.media, stream_arn, start_at)
             body = _Body(payload.raw_stream.content, self._read_timeout_s)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportAttributeAccessIssue]  # the stub does not know aiohttp's response
             try:
                 yield body
@@ -163,7 +164,7 @@ class KinesisVideo:
             client.users -= 1
 
     async def _get_media(
-        self, media: "KinesisVideoMediaClient", stream_arn: str, start_ms: int
+        self, media: "KinesisVideoMediaClient", stream_arn: str, start_at: datetime
     ) -> "StreamingBody":
         await self._quotas.turn(stream_arn, "GetMedia")
         try:
@@ -172,7 +173,7 @@ class KinesisVideo:
                     StreamARN=stream_arn,
                     StartSelector={
                         "StartSelectorType": "PRODUCER_TIMESTAMP",
-                        "StartTimestamp": datetime.fromtimestamp(start_ms / 1000, UTC),
+                        "StartTimestamp": start_at,
                     },
                 )
         except (ClientError, BotoCoreError, aiohttp.ClientError, OSError) as error:
@@ -210,6 +211,14 @@ class KinesisVideo:
             )
             self._clients[endpoint] = _Client(media, closing)
             return self._clients[endpoint]
+
+
+def _instant(epoch_ms: int) -> datetime:
+    """A time that is none asks for nothing, whoever named it."""
+    try:
+        return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise MediaFailure(Fault.REFUSED) from error
 
 
 def _failure(error: Exception) -> MediaFailure:

@@ -56,6 +56,13 @@ async def test_a_body_holds_every_block_from_the_start_on(kvs: RunningKvs, video
     assert found(body) == [(block.lane, block.at_ms, block.pcm) for block in sent]
 
 
+@pytest.mark.parametrize("start_ms", [10**17, 10**40])
+async def test_a_time_that_is_none_is_refused(video: KinesisVideo, start_ms: int) -> None:
+    with pytest.raises(MediaFailure) as caught:
+        await whole(video, "arn:aws:kinesisvideo:eu-west-2:111111111111:stream/any/1", start_ms)
+    assert caught.value.fault is Fault.REFUSED
+
+
 async def test_reading_begins_with_the_fragment_that_contains_the_time(
     kvs: RunningKvs, video: KinesisVideo
 ) -> None:

@@ -13,7 +13,7 @@ from contracts.link import (
     Skip,
     Started,
 )
-from contracts.metrics import MEDIA_REOPENED
+from contracts.metrics import MALFORMED_FRAGMENTS, MEDIA_REOPENED
 from contracts.model import ContactId
 from services.ingest.commands import (
     CloseMedia,
@@ -25,7 +25,17 @@ from services.ingest.commands import (
 from services.ingest.media_faults import Fault
 from services.ingest.session import Phase
 from tests.unit.ingest.cases import OTHER, A, fragment, pairs, segment
-from tests.unit.ingest.matroska_writer import CONTACT, IDENTITY, T0_MS, UID, tag
+from tests.unit.ingest.matroska_writer import (
+    CONTACT,
+    IDENTITY,
+    T0_MS,
+    UID,
+    cluster,
+    element,
+    simple_block,
+    tag,
+    unknown_size,
+)
 from tests.unit.ingest.played import EVERYTHING, HANDLE, LIMITS, START_MS, Played, opens, stereo
 
 
@@ -138,6 +148,53 @@ def test_a_clock_that_goes_back_is_told_and_ends_the_call_if_it_stays_there() ->
     assert [notice.code for notice in played.sent(Notice)] == ["clock_went_back"]
     assert played.pcm == stereo(pairs(0, 100))
     assert [end.reason for end in played.sent(End)] == ["misplaced_audio"]
+
+
+def test_a_live_call_whose_clock_went_back_two_minutes_goes_on_when_it_has_caught_up() -> None:
+    played = Played().opened()
+    first, behind = 3000, 120_000 // 64
+    played.plays(fragment(pairs(0, 17)), *(fragment(pairs(n, 17)) for n in range(17, first, 17)))
+    last = list(range(17, first, 17))[-1] + 17
+    for number in range(last - behind, last + 34, 17):
+        played.passes(1.088)
+        played.plays(fragment(pairs(number, 17)))
+    assert played.sent(End) == []
+    assert [notice.code for notice in played.sent(Notice)] == ["clock_went_back"]
+    assert len(played.pcm) >= samples_of_ms((last + 30) * 64) * 4
+
+
+def test_a_clock_that_went_back_in_a_stream_that_ends_is_no_call_that_goes_on() -> None:
+    played = Played().opened()
+    played.plays(*(fragment(pairs(n, 17)) for n in range(0, 3000, 17)), fragment(pairs(1000, 17)))
+    played.passes(69)
+    assert [end.reason for end in played.sent(End)] == ["misplaced_audio"]
+
+
+def test_a_wrong_time_before_a_quiet_moves_nothing_when_the_call_goes_on() -> None:
+    played = Played().opened()
+    played.plays(fragment(pairs(0, 17)), fragment(pairs(100_000, 17)))
+    played.passes(9)
+    played.plays(fragment(pairs(140, 17)))
+    assert played.sent(Skip) == []
+    assert played.pcm == stereo([*pairs(0, 17), *pairs(140, 17)])[: len(played.pcm)]
+    assert len(played.pcm) > samples_of_ms(150 * 64) * 4
+
+
+@pytest.mark.parametrize("first_ms", [-5, 1 << 47, T0_MS + 3_600_000])
+def test_a_first_fragment_of_a_wrong_time_costs_itself_alone(first_ms: int) -> None:
+    played = Played().opened()
+    body = cluster(max(0, first_ms), simple_block(1, min(0, first_ms), b"ab"), simple_block(2, 0, b"cd"))
+    played.plays(segment(body), fragment(pairs(0, 17)))
+    assert [started.t0_ms for started in played.sent(Started)] == [T0_MS]
+    assert played.pcm == stereo(pairs(0, 17))[: len(played.pcm)]
+
+
+@pytest.mark.parametrize("time", [bytes(8) + b"\1", bytes(2_000), b"\xff" * 8])
+def test_a_time_that_is_none_is_malformed(time: bytes) -> None:
+    played = Played().opened()
+    played.plays(segment(unknown_size("1f43b675"), element("e7", time)))
+    assert Count(MALFORMED_FRAGMENTS) in played.commands
+    assert len(opens(played.passes(1))) == 1
 
 
 def test_another_format_fails_the_session_with_its_reason() -> None:

@@ -7,8 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from contracts.audio import Channel, samples_of_ms
+from services.ingest.beginning import MAX_FIRST_BYTES
 from services.ingest.laid import Chunk, Gap, Hole, Laid, Misplaced, Skipped
-from services.ingest.timeline import MAX_FIRST_BYTES, Timeline
+from services.ingest.timeline import Timeline
 from tests.unit.ingest.stereo import Placed, expected_stereo, joined
 
 SLOWLY = settings(deadline=None, max_examples=60)
@@ -214,6 +215,39 @@ def test_what_a_new_body_begins_with_again_is_no_clock_that_went_back() -> None:
     laid(pairs(100), timeline, flush=False)
     timeline.new_body()
     assert laid(pairs(100), timeline, flush=False) == []
+
+
+def test_one_first_fragment_with_a_wrong_time_does_not_shift_the_call() -> None:
+    for ms in (-3_600_000, 40_000, 3_600_000, 13 * 3_600_000, -T0_MS - 1000):
+        timeline = Timeline(CHUNK, start_ms=T0_MS - 300)
+        out = laid([*moved(pairs(17), ms), *pairs(17, first=17)], timeline)
+        assert timeline.t0_ms == T0_MS + 17 * 64
+        assert joined(out) == expected_stereo(pairs(17, first=17), T0_MS + 17 * 64)
+        assert [told.cause for told in of_kind(Misplaced, out)] == ["clock_jumped"]
+
+
+@pytest.mark.parametrize("ms", [-60_000, 60_000, 11 * 3_600_000])
+def test_a_call_that_begins_far_from_its_start_is_believed_after_more_than_a_fragment(ms: int) -> None:
+    timeline = Timeline(CHUNK, start_ms=T0_MS)
+    far = moved(pairs(30), ms)
+    assert laid(far[:40], timeline, flush=False) == []
+    assert joined(laid(far[40:], timeline)) == expected_stereo(far, T0_MS + ms)
+    assert timeline.t0_ms == T0_MS + ms
+
+
+def test_at_the_end_the_little_that_there_is_of_a_call_is_believed() -> None:
+    timeline = Timeline(CHUNK, start_ms=T0_MS)
+    far = moved(pairs(4), 60_000)
+    assert laid(far, timeline, flush=False) + timeline.flush(over=False) == []
+    assert joined(timeline.flush()) == expected_stereo(far, T0_MS + 60_000)
+
+
+def test_a_flush_in_mid_call_believes_no_time_that_is_in_doubt() -> None:
+    timeline = Timeline(CHUNK)
+    out = laid([*pairs(17), *moved(pairs(17, first=17), 3_600_000)], timeline, flush=False)
+    out += timeline.flush(over=False) + laid(pairs(17, first=34), timeline)
+    assert of_kind(Skipped, out) == []
+    assert joined(out) == expected_stereo([*pairs(17), *pairs(17, first=34)], T0_MS)
 
 
 def test_what_waits_for_the_first_position_is_bounded() -> None:
