@@ -44,7 +44,7 @@ class _Reader:
 
     def join(self, start_ms: int) -> bool:
         """Whether a body from `start_ms` on is to be had here."""
-        if self.superseded or self._failure is not None or self._first:
+        if self._failure is not None or self._first:
             return False
         if not self._asked:
             self.shared = True
@@ -115,8 +115,10 @@ class _Follower:
 
     async def read(self) -> bytes:
         """As `ports.MediaBody`."""
-        if self.body is None:
+        if self.body is None or self._reader.superseded:
             return b""
+        if not self._reader.shared:
+            return await self.body.read()
         piece = await self._reader.piece(self._next, self.body)
         self._next += 1
         return piece
@@ -138,7 +140,7 @@ class SharedMedia:
         reader.followers.add(follower)
         try:
             follower.body = await reader.opened(self._streams, stream_arn)
-            yield follower if reader.shared else follower.body
+            yield follower
         finally:
             reader.followers.discard(follower)
             if not reader.followers:
