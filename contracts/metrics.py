@@ -62,4 +62,8 @@ DELIVERY_HANDLING = Metric(
 SESSIONS_PARKED = Metric("SessionsParked", Unit.COUNT, "sessions put aside, to be delivered from their logs")
 ENDPOINTS_DISABLED = Metric("EndpointsDisabled", Unit.COUNT, "endpoints found to fail")
 
+SECRETS_REFUSED = Metric(
+    "SecretsRefused", Unit.COUNT, "reads of a secret without a value that can be used; the last good one is"
+)
+
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

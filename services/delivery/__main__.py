@@ -31,7 +31,6 @@ from services.delivery.adapters.table import Table
 from services.delivery.adapters.transcript_queue import TranscriptQueue
 from services.delivery.service import Delivery
 from services.delivery.settings import Settings
-from services.delivery.webhook import UnusableSecret
 from telemetry import log
 from telemetry.health import Health
 from telemetry.health.server import listening
@@ -77,21 +76,20 @@ async def _clients() -> "AsyncGenerator[_Clients]":
 
 
 async def deliver(settings: Settings) -> None:
-    """Runs until a signal.
-
-    Raises:
-        UnusableSecret: the secret in Secrets Manager is of no known form.
-    """
+    """Runs until a signal."""
     patience = Patience()
     _on_signal(patience.end)
     health = Health()
+    metrics = Metrics(SERVICE, stack=settings.stack)
     async with listening(health, settings.health_host, settings.health_port), _clients() as aws:
         try:
-            credentials = await _credentials(settings, aws, patience)
+            credentials = await _credentials(settings, aws, patience, health, metrics)
         except Stopping:
             return
         async with Endpoints(_egress(settings), settings.callback_timeout_s) as endpoints:
-            delivery = _delivery(settings, aws, endpoints, patience, credentials=credentials, health=health)
+            delivery = _delivery(
+                settings, aws, endpoints, patience, credentials=credentials, health=health, metrics=metrics
+            )
             _on_signal(delivery.stop)
             log.logger().info("delivery.ready")
             await delivery.run()
@@ -103,11 +101,18 @@ def _on_signal(call: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, call)
 
 
-async def _credentials(settings: Settings, aws: _Clients, patience: Patience) -> StoredCredentials | None:
+async def _credentials(
+    settings: Settings, aws: _Clients, patience: Patience, health: Health, metrics: Metrics
+) -> StoredCredentials | None:
     if not settings.credentials_secret_id:
         return None
     credentials = StoredCredentials(
-        aws.secrets, settings.credentials_secret_id, settings.credentials, settings.credentials_refresh_s
+        aws.secrets,
+        settings.credentials_secret_id,
+        settings.credentials,
+        settings.credentials_refresh_s,
+        health=health,
+        metrics=metrics,
     )
     await credentials.start(patience)
     return credentials
@@ -133,8 +138,8 @@ def _delivery(
     *,
     credentials: StoredCredentials | None,
     health: Health,
+    metrics: Metrics,
 ) -> Delivery:
-    metrics = Metrics(SERVICE, stack=settings.stack)
     static = settings.credentials
     queue = TranscriptQueue(
         aws.sqs, settings.transcripts_queue_url, settings.transcripts_dlq_url, settings.visibility_s
@@ -183,13 +188,8 @@ def main() -> int:
         log.logger().error("delivery.misconfigured", field=fields)
         return 2
     log.configure(SERVICE, settings.log_level)
-    code = 0
-    try:
-        uvloop.run(deliver(settings))
-    except* UnusableSecret:
-        log.logger().error("delivery.misconfigured", field=["credentials_secret_id"])
-        code = 2
-    return code
+    uvloop.run(deliver(settings))
+    return 0
 
 
 if __name__ == "__main__":

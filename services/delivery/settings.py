@@ -10,7 +10,7 @@ from contracts.metrics import DEFAULT_STACK
 from services.delivery.address import Network
 from services.delivery.breaker import BreakerPolicy
 from services.delivery.retry import Schedules
-from services.delivery.webhook import Credentials, read_signing_key
+from services.delivery.webhook import Credentials, read_signing_key, read_token
 
 
 def _words(value: object) -> object:
@@ -43,6 +43,12 @@ def _usable(secrets: SecretStr) -> SecretStr:
     return secrets
 
 
+def _usable_token(token: SecretStr | None) -> SecretStr | None:
+    if token and token.get_secret_value():
+        read_token(token.get_secret_value())
+    return token
+
+
 class Settings(BaseSettings):
     """From environment variables named as the fields, in upper case."""
 
@@ -58,7 +64,7 @@ class Settings(BaseSettings):
     """EventBridge bus."""
     signing_secrets: Annotated[SecretStr, AfterValidator(_usable)] = SecretStr("")
     """Standard Webhooks secrets (`whsec_…`), separated by spaces; each signs. Empty: nothing is signed."""
-    callback_token: SecretStr | None = None
+    callback_token: Annotated[SecretStr | None, AfterValidator(_usable_token)] = None
     """Constant value of the header `dg-token`; unset: no such header."""
     credentials_secret_id: str | None = None
     """Name or ARN of a secret in Secrets Manager with more of both: signing secrets separated by spaces, or

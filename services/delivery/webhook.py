@@ -19,11 +19,12 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 -- what every secret begins with
 MIN_SECRET_BYTES = 24
 MAX_SECRET_BYTES = 64
 """Standard Webhooks 1.0.0, "Signature scheme": between 24 and 64 bytes of random."""
+_HEADER_VALUE = re.compile("[!-~]([ -~]*[!-~])?")
 _TRACE_ID = re.compile("(?!0{32})[0-9a-f]{32}")
 
 
 class UnusableSecret(ValueError):
-    """A signing secret is not `whsec_` and 24 to 64 bytes in base64."""
+    """A signing secret is not `whsec_` and 24 to 64 bytes in base64, or a token no header's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,17 @@ def read_signing_key(secret: str) -> SigningKey:
     if not MIN_SECRET_BYTES <= len(key) <= MAX_SECRET_BYTES:
         raise UnusableSecret(f"a signing secret is not {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes long")
     return SigningKey(key)
+
+
+def read_token(token: str) -> str:
+    """A token that fits into a header.
+
+    Raises:
+        UnusableSecret: it does not (RFC 9110, 5.5: visible ASCII, blanks between).
+    """
+    if not _HEADER_VALUE.fullmatch(token):
+        raise UnusableSecret("the callback token is empty, or has characters that no header may have")
+    return token
 
 
 def prepare(

@@ -45,20 +45,25 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     streams = KinesisVideo(read_timeout_s=settings.media_read_timeout_s, max_bodies=settings.max_sessions)
     health = Health()
+    metrics = Metrics("ingest", stack=settings.stack)
     async with (
         listening(health, settings.health_host, settings.health_port),
         streams,
         RequestQueue(settings.session_requests_queue_url) as queue,
-        _link_secrets(settings) as shared,
+        _link_secrets(settings, metrics, health) as shared,
     ):
         links = TranscribeLinks(settings.transcribe_endpoints, tls_offers(shared), process_name())
-        ingest = Ingest(settings, SharedMedia(streams), queue, links, settings.limits, health=health)
+        shared_media = SharedMedia(streams)
+        ingest = Ingest(settings, shared_media, queue, links, settings.limits, health=health, metrics=metrics)
         await ingest.run(stop)
 
 
-def _link_secrets(settings: Settings) -> AbstractAsyncContextManager[LinkSecrets]:
+def _link_secrets(
+    settings: Settings, metrics: Metrics, health: Health
+) -> AbstractAsyncContextManager[LinkSecrets]:
     static = settings.link_secret.get_secret_value() if settings.link_secret else None
-    return link_secrets(static, settings.link_secret_id, settings.link_secret_refresh_s)
+    every_s = settings.link_secret_refresh_s
+    return link_secrets(static, settings.link_secret_id, every_s, metrics=metrics, health=health)
 
 
 class Ingest:
@@ -73,6 +78,7 @@ class Ingest:
         limits: Limits,
         *,
         health: Health | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._health = health or Health()
         self._settings = settings
@@ -80,7 +86,7 @@ class Ingest:
         self._streams = streams
         self._queue = queue
         self._links = links
-        self._metrics = Metrics("ingest", stack=settings.stack)
+        self._metrics = metrics or Metrics("ingest", stack=settings.stack)
         self._live: dict[str, LiveSession] = {}
         """By message id."""
         self._emptied = asyncio.Event()

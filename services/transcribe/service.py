@@ -73,7 +73,7 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
     aws = get_session()
     async with (
         listening(health, settings.health_host, settings.health_port),
-        _link_secrets(settings) as shared,
+        _link_secrets(settings, metrics, health) as shared,
         aws.create_client("dynamodb", config=_AWS) as dynamodb,
         aws.create_client("sqs", config=_AWS) as sqs,
         aws.create_client("events", config=_AWS) as events,
@@ -131,9 +131,12 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
         metrics.flush(_epoch_ms())
 
 
-def _link_secrets(settings: Settings) -> AbstractAsyncContextManager[LinkSecrets]:
+def _link_secrets(
+    settings: Settings, metrics: Metrics, health: Health
+) -> AbstractAsyncContextManager[LinkSecrets]:
     static = settings.link_secret.get_secret_value() if settings.link_secret else None
-    return link_secrets(static, settings.link_secret_id, settings.link_secret_refresh_s)
+    every_s = settings.link_secret_refresh_s
+    return link_secrets(static, settings.link_secret_id, every_s, metrics=metrics, health=health)
 
 
 async def _flush_regularly(metrics: Metrics) -> None:

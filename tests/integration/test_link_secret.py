@@ -3,11 +3,11 @@
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from aws.link_secrets import link_secrets
+from aws.link_secrets import LinkSecrets, link_secrets
 from contracts.link import Open
 from embedded.aws import AwsEndpoint, embedded_aws
 from services.ingest.adapters.dial import dial, tls_offers
@@ -16,12 +16,21 @@ from services.ingest.errors import LinkFailed
 from services.ingest.settings import Endpoint
 from services.transcribe.adapters.link import Link, LinkServer
 from services.transcribe.inputs import LinkInput
+from telemetry.health import Health
+from telemetry.metrics import Metrics
 from tests.integration.delivery.surroundings import become
 
 FIRST, SECOND, THIRD = ("first" * 8, "second" * 8, "third" * 8)
 OFTEN_S, NEVER_S = 0.05, 3_600.0
 WITHIN_S = 20.0
 type Shared = Callable[[], Sequence[str]]
+
+
+def secrets_of(
+    static: str | None, secret: str | None, every_s: float, health: Health | None = None
+) -> AbstractAsyncContextManager[LinkSecrets]:
+    metrics = Metrics("ingest", stack="s")
+    return link_secrets(static, secret, every_s, metrics=metrics, health=health or Health())
 
 
 class Attending:
@@ -67,7 +76,7 @@ def attending() -> Attending:
 @asynccontextmanager
 async def transcribe(attending: Attending, secret: str, every_s: float) -> AsyncGenerator[tuple[int, Shared]]:
     async with (
-        link_secrets(None, secret, every_s) as shared,
+        secrets_of(None, secret, every_s) as shared,
         LinkServer(attending, shared, "transcribe-1").listening("127.0.0.1", 0) as port,
     ):
         yield port, shared
@@ -93,7 +102,7 @@ async def test_a_rotation_loses_no_link_and_new_links_are_made_with_the_new_secr
 ) -> None:
     async with (
         transcribe(attending, secret, OFTEN_S) as (port, known),
-        link_secrets(None, secret, OFTEN_S) as shared,
+        secrets_of(None, secret, OFTEN_S) as shared,
         ingest(port, shared) as links,
     ):
         assert len(attending.made) == 1
@@ -121,7 +130,7 @@ async def test_ends_that_learn_of_a_rotation_at_different_times_find_each_other(
 ) -> None:
     async with (
         transcribe(attending, secret, of_the_server_s) as (port, known),
-        link_secrets(None, secret, of_the_client_s) as shared,
+        secrets_of(None, secret, of_the_client_s) as shared,
     ):
         aws.secrets().put_secret_value(SecretId=secret, SecretString=SECOND)
         quicker, slower = (known, shared) if of_the_server_s < of_the_client_s else (shared, known)
@@ -136,18 +145,51 @@ async def test_an_end_with_the_secret_in_its_environment_finds_one_that_reads_it
 ) -> None:
     async with (
         transcribe(attending, secret, NEVER_S) as (port, _),
-        link_secrets(FIRST, None, NEVER_S) as shared,
+        secrets_of(FIRST, None, NEVER_S) as shared,
         ingest(port, shared) as links,
     ):
         assert links.ready
 
 
 async def test_a_secret_that_cannot_be_read_or_used_changes_nothing(aws: AwsEndpoint, secret: str) -> None:
-    async with link_secrets(None, secret, OFTEN_S) as shared:
+    async with secrets_of(None, secret, OFTEN_S) as shared:
         aws.secrets().put_secret_value(SecretId=secret, SecretString="short")
         aws.secrets().put_secret_value(SecretId=secret, SecretString=SECOND)
-        await knows(shared, SECOND)  # the previous one is too short to be used
+        await knows(shared, SECOND, FIRST)  # what was between them is too short to be used
         aws.secrets().put_secret_value(SecretId=secret, SecretString="short")
         aws.secrets().delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
         aws.secrets().create_secret(Name=secret, SecretString=THIRD)
-        await knows(shared, THIRD)
+        await knows(shared, THIRD, SECOND)
+
+
+@pytest.mark.parametrize("unusable", ["{}", " ", '{"link_secret": ""}'])
+async def test_an_end_that_starts_while_the_value_is_unusable_takes_the_one_before_it(
+    aws: AwsEndpoint, secret: str, attending: Attending, unusable: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with transcribe(attending, secret, NEVER_S) as (port, _):
+        aws.secrets().put_secret_value(SecretId=secret, SecretString=unusable)
+        async with secrets_of(None, secret, NEVER_S) as shared, ingest(port, shared) as links:
+            assert links.ready
+    assert "link.secret_refused" in capsys.readouterr().out
+
+
+async def test_an_end_without_any_value_is_not_ready_and_begins_with_the_first(
+    aws: AwsEndpoint, secret: str
+) -> None:
+    aws.secrets().put_secret_value(SecretId=secret, SecretString="short")
+    aws.secrets().put_secret_value(SecretId=secret, SecretString="as short")
+    health = Health()
+
+    async def begun() -> Sequence[str]:
+        async with secrets_of(None, secret, NEVER_S, health) as shared:
+            return shared()
+
+    async with asyncio.TaskGroup() as tasks:
+        starting = tasks.create_task(begun())
+        await become(lambda: bool(health.not_ready()), True)
+        [reason] = health.not_ready()
+        assert reason.startswith("secret of the link is unusable: not 32 characters")
+        aws.secrets().put_secret_value(SecretId=secret, SecretString=FIRST)
+        async with asyncio.timeout(WITHIN_S):
+            assert await starting == (FIRST,)
+    assert health.not_ready() == []

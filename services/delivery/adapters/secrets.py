@@ -2,24 +2,32 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contracts.metrics import SECRETS_REFUSED
 from services.delivery.adapters.patience import Patience
 from services.delivery.errors import SecretsUnavailable
-from services.delivery.webhook import Credentials, UnusableSecret, read_signing_key
+from services.delivery.webhook import Credentials, UnusableSecret, read_signing_key, read_token
+from telemetry.health import Health, why
 from telemetry.log import logger
+from telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from types_aiobotocore_secretsmanager.client import SecretsManagerClient
 
+PEER = "secret of signatures"
+
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    """A key that nobody knows is a misspelt one."""
 
-    signing_secrets: tuple[str, ...] = ()
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    signing_secrets: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     callback_token: str | None = None
 
 
@@ -28,32 +36,45 @@ def read_credentials(text: str) -> Credentials:
 
     Args:
         text: Standard Webhooks secrets separated by white space, or a JSON object with `signing_secrets`
-            (a list of them) and `callback_token`.
+            (a list of them) and `callback_token`, or one of the two.
 
     Raises:
         UnusableSecret: it is neither.
     """
     if not text.lstrip().startswith("{"):
-        return Credentials(tuple(read_signing_key(secret) for secret in text.split()))
-    try:
-        document = _Document.model_validate(json.loads(text))
-    except (ValidationError, ValueError):
-        raise UnusableSecret("the secret's JSON is not of the described form") from None
+        document = _Document(signing_secrets=tuple(text.split()) or None)
+    else:
+        try:
+            document = _Document.model_validate(json.loads(text))
+        except (ValidationError, ValueError):
+            raise UnusableSecret("the secret's JSON is not of the described form") from None
+    if document.signing_secrets is None and document.callback_token is None:
+        raise UnusableSecret("the secret is empty")
     return Credentials(
-        tuple(read_signing_key(secret) for secret in document.signing_secrets), document.callback_token
+        tuple(read_signing_key(secret) for secret in document.signing_secrets or ()),
+        None if document.callback_token is None else read_token(document.callback_token),
     )
 
 
 class StoredCredentials:
-    """What the secret holds now; while it cannot be read, what it held last."""
+    """What the secret holds now; while it cannot be read or used, what it held last."""
 
     def __init__(
-        self, client: "SecretsManagerClient", secret_id: str, static: Credentials, refresh_s: float
+        self,
+        client: "SecretsManagerClient",
+        secret_id: str,
+        static: Credentials,
+        refresh_s: float,
+        *,
+        health: Health,
+        metrics: Metrics,
     ) -> None:
         self._client = client
         self._secret_id = secret_id
         self._static = static
         self._refresh_s = refresh_s
+        self._health = health
+        self._metrics = metrics
         self._present = static
 
     def __call__(self) -> Credentials:
@@ -61,33 +82,48 @@ class StoredCredentials:
         return self._present
 
     async def start(self, patience: Patience) -> None:
-        """Reads for the first time; nothing is delivered unsigned because Secrets Manager is down.
+        """Reads for the first time; nothing is delivered unsigned for want of a secret that can be used.
+
+        Until then the process is not ready.
 
         Raises:
-            UnusableSecret: the value is of no known form.
             Stopping: nothing was read.
         """
-        self._present = self._merge(read_credentials(await patience.insist(self._read)))
+        self._present = await patience.insist(self._first)
+        self._health.works(PEER)
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
         while True:
             await asyncio.sleep(self._refresh_s)
             try:
-                present = self._merge(read_credentials(await self._read()))
-            except (SecretsUnavailable, UnusableSecret) as error:
-                logger().warning("delivery.secrets_not_refreshed", cause=type(error).__name__, exc_info=error)
-                continue
+                present = await self._read()
+            except SecretsUnavailable:
+                continue  # it was told
             if present != self._present:
                 logger().info("delivery.secrets_rotated", count=len(present.keys))
             self._present = present
 
-    def _merge(self, stored: Credentials) -> Credentials:
-        return Credentials((*stored.keys, *self._static.keys), stored.token or self._static.token)
+    async def _first(self) -> Credentials:
+        try:
+            return await self._read()
+        except SecretsUnavailable as error:
+            self._health.failing(PEER, str(error))
+            self._metrics.flush(time.time_ns() // 1_000_000)  # nobody else does so yet
+            raise
 
-    async def _read(self) -> str:
+    async def _read(self) -> Credentials:
         try:
             answer = await self._client.get_secret_value(SecretId=self._secret_id)
-        except (ClientError, BotoCoreError) as error:
-            raise SecretsUnavailable from error
-        return answer.get("SecretString", "")
+            return self._merged(read_credentials(answer.get("SecretString", "")))
+        except (ClientError, BotoCoreError, UnusableSecret) as error:
+            how = f"is unusable: {error}" if isinstance(error, UnusableSecret) else why(error)
+            self._metrics.count(SECRETS_REFUSED)
+            logger().error("delivery.secret_refused", reason=how, exc_info=error)
+            raise SecretsUnavailable(how) from error
+
+    def _merged(self, stored: Credentials) -> Credentials:
+        keys = (*stored.keys, *self._static.keys)
+        if self._present.keys and not keys:
+            raise UnusableSecret("it would turn signing off, which needs a restart")
+        return Credentials(keys, stored.token or self._static.token)

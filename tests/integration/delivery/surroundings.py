@@ -240,8 +240,12 @@ class Process:
 
     def start(self) -> None:
         """Returns when it is ready."""
-        self.child = Child(self._program, self._folder)
+        self.begin()
         self.child.ready()
+
+    def begin(self) -> None:
+        """Returns at once."""
+        self.child = Child(self._program, self._folder)
 
     def kill(self) -> None:
         """Ends it as the death of its machine does."""

@@ -2,18 +2,29 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiobotocore.session import get_session
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from embedded.process import ProcessFailed
 from emulators.receiver.recorder import Received
 from emulators.receiver.server import Receiver, ReceiverOptions, serve
-from services.delivery.adapters.secrets import read_credentials
+from services.delivery.adapters.patience import Patience
+from services.delivery.adapters.secrets import StoredCredentials, read_credentials
 from services.delivery.webhook import Credentials, UnusableSecret, read_signing_key
-from tests.integration.delivery.surroundings import SECRET, Process, Surroundings, arrive, become
+from telemetry.health import Health
+from telemetry.metrics import Metrics
+from tests.integration.delivery.surroundings import (
+    SECRET,
+    WITHIN_S,
+    Process,
+    Surroundings,
+    arrive,
+    become,
+)
 
 NEW = "whsec_" + "bmV3" * 8
 
@@ -71,30 +82,122 @@ async def test_a_rotation_is_known_without_a_restart_and_loses_no_receiver(
     assert signed_by == [[True, False], [True, True], [False, True]]
     assert last.headers["dg-token"] == "told"
     surroundings.aws.secrets().put_secret_value(SecretId=secret, SecretString="of no known form")
-    await become(lambda: "delivery.secrets_not_refreshed" in process.log, True)
+    await become(lambda: "delivery.secret_refused" in process.log, True)
     assert verifies(await next_one(4), NEW)
     assert "whsec" not in process.log
 
 
+@asynccontextmanager
+async def credentials_of(
+    surroundings: Surroundings,
+    secret: str,
+    monkeypatch: pytest.MonkeyPatch,
+    health: Health,
+    metrics: Metrics | None = None,
+) -> AsyncGenerator[StoredCredentials]:
+    for name, value in surroundings.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    metrics = metrics or Metrics("delivery", stack="s")
+    async with get_session().create_client("secretsmanager") as client:
+        yield StoredCredentials(client, secret, Credentials(), 0.02, health=health, metrics=metrics)
+
+
 async def test_nothing_is_delivered_unsigned_because_the_secret_is_unusable(
-    surroundings: Surroundings, tmp_path: Path, secret: str
+    surroundings: Surroundings, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    surroundings.aws.secrets().put_secret_value(SecretId=secret, SecretString="whsec_short")
-    process = Process(surroundings, tmp_path, {"CREDENTIALS_SECRET_ID": secret})
-    with pytest.raises(ProcessFailed, match="exit code 2"):
-        await asyncio.to_thread(process.start)
-    assert "credentials_secret_id" in process.log
-    assert "whsec" not in process.log
+    health = Health()
+    put = surroundings.aws.secrets().put_secret_value
+    put(SecretId=secret, SecretString='{"signing_secret": ["whsec_short"]}')
+    async with (
+        credentials_of(surroundings, secret, monkeypatch, health) as credentials,
+        asyncio.TaskGroup() as tasks,
+    ):
+        starting = tasks.create_task(credentials.start(Patience()))
+        await become(lambda: bool(health.not_ready()), True)
+        [reason] = health.not_ready()
+        assert reason.startswith("secret of signatures is unusable: ")
+        assert not starting.done()
+        put(SecretId=secret, SecretString=SECRET)
+        async with asyncio.timeout(WITHIN_S):
+            await starting
+    assert credentials().keys == (read_signing_key(SECRET),)
+    assert health.not_ready() == []
+
+
+async def test_a_process_without_a_usable_secret_takes_no_message_and_ends_well(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path, secret: str
+) -> None:
+    surroundings.aws.secrets().put_secret_value(SecretId=secret, SecretString="{}")
+    surroundings.add_session(session, receiver.url)
+    surroundings.say(session, 1)
+    process = Process(surroundings, tmp_path, {"SIGNING_SECRETS": "", "CREDENTIALS_SECRET_ID": secret})
+    process.begin()
+    await become(lambda: "delivery.secret_refused" in process.log, True)
+    assert not receiver.recorder.received
+    surroundings.aws.secrets().put_secret_value(SecretId=secret, SecretString=SECRET)
+    await asyncio.to_thread(process.child.ready)
+    [delivered] = await arrive(receiver, 1)
+    assert verifies(delivered, SECRET)
+    await asyncio.to_thread(process.stop)
+
+
+BAD = [
+    "",
+    " \n",
+    "{}",
+    "{",
+    "x",
+    '{"signing_secret": ["SECRET"]}',
+    '{"signing_secrets": ["SECRET"], "token": "t"}',
+    '{"signing_secrets": []}',
+    '{"signing_secrets": [], "callback_token": "t"}',
+    '{"signing_secrets": "x"}',
+    '{"signing_secrets": ["whsec_x"]}',
+    '{"callback_token": ""}',
+    '{"signing_secrets": ["SECRET"], "callback_token": "two\\nlines"}',
+    '{"signing_secrets": ["SECRET"], "callback_token": "told\\n"}',
+    '{"signing_secrets": ["SECRET"], "callback_token": "ключ"}',
+]
+
+
+async def test_an_unusable_value_is_told_and_the_last_good_one_stays(
+    surroundings: Surroundings, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health, out = Health(), list[str]()
+    metrics = Metrics("delivery", out.append, stack="s")
+
+    def told() -> bool:
+        metrics.flush(0)
+        return any("SecretsRefused" in line for line in out)
+
+    put = surroundings.aws.secrets().put_secret_value
+    async with (
+        credentials_of(surroundings, secret, monkeypatch, health, metrics) as credentials,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await credentials.start(Patience())
+        good = credentials()
+        refreshing = tasks.create_task(credentials.run())
+        for value in ("{}", '{"callback_token": "would turn signing off"}'):
+            put(SecretId=secret, SecretString=value)
+            out.clear()
+            await become(told, True)
+            assert credentials() == good
+            put(SecretId=secret, SecretString=SECRET)
+            metrics.flush(0)
+        refreshing.cancel()
+    assert health.not_ready() == []
 
 
 def test_a_secret_is_a_list_or_a_document() -> None:
     keys = (read_signing_key(SECRET), read_signing_key(NEW))
     assert read_credentials(f"{SECRET}\n{NEW}\n") == Credentials(keys)
     assert read_credentials(f'{{"signing_secrets": ["{SECRET}", "{NEW}"]}}') == Credentials(keys)
-    assert read_credentials("") == Credentials()
+    assert read_credentials('{"callback_token": "told you"}') == Credentials((), "told you")
 
 
-@pytest.mark.parametrize("text", ["{", '{"signing_secrets": "x"}', '{"signing_secrets": ["whsec_x"]}', "x"])
+@pytest.mark.parametrize("text", BAD)
 def test_any_other_form_is_refused(text: str) -> None:
-    with pytest.raises(UnusableSecret):
-        read_credentials(text)
+    with pytest.raises(UnusableSecret) as refused:
+        read_credentials(text.replace("SECRET", SECRET))
+    assert SECRET not in str(refused.value)

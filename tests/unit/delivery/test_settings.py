@@ -55,6 +55,7 @@ def test_lists_are_separated_by_spaces_or_commas(monkeypatch: pytest.MonkeyPatch
         ("CALLBACK_ALLOWED_PORTS", "http"),
         ("CALLBACK_ALLOWED_NETWORKS", "10.0.0.1/8"),
         ("SIGNING_SECRETS", "whsec_short"),
+        ("CALLBACK_TOKEN", "told\n"),
         ("RETRY_SCHEDULE_S", ""),
         ("PROBE_SCHEDULE_S", ""),
         ("VISIBILITY_S", "0"),
