@@ -3,17 +3,23 @@
 The policy check (checkov) has an environment of its own, `.tools/checkov`, from requirements/checkov.txt.
 """
 
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from embedded.terraform import ROOT, SOURCES, TerraformFailed, Workspace, roots, terraform, workspace
 from embedded.trigger_function import build_zip
 
-PLANS = ("minimal", "everything")
-"""Files of variables for a plan of `aws`: the least, and every option at once."""
+PLANS: Mapping[str, str | None] = {"minimal": None, "everything": "calls-uk", "existing": "calls-de"}
+"""Files of variables for a plan of `aws`, and the prefix that each names: the least; every option at once; on
+what an account has already."""
+WITHIN = ("aws_ecs_service", "aws_iam_role_policy", "aws_schemas_schema", "aws_service_discovery_service")
+"""What is named within a cluster, role, registry or namespace, which has the prefix."""
+NAMES = ("name", "function_name", "family", "dashboard_name", "alarm_name")
 CHECKOV = ROOT / ".tools" / "checkov"
 
 
@@ -35,9 +41,11 @@ def checks(made: Workspace) -> Iterator[tuple[str, str]]:
         )
     else:
         yield "plan registry", _plan(terraform(made.folder / "registry", "plan", "-var=region=eu-west-2"))
-        for plan in PLANS:
-            chosen = (f"-var-file=tests/{plan}.tfvars", zip_variable)
+        for plan, prefix in PLANS.items():
+            chosen = (f"-var-file=tests/{plan}.tfvars", zip_variable, f"-out={plan}.plan")
             yield f"plan aws, {plan}", _plan(terraform(made.folder / "aws", "plan", *chosen))
+            if prefix is not None:
+                yield f"names, {plan}", _named(made.folder / "aws", plan, prefix)
         yield from _guide(made, zip_variable)
     yield "policies", _policies(made)
 
@@ -52,6 +60,34 @@ def _guide(made: Workspace, zip_variable: str) -> Iterator[tuple[str, str]]:
         files = [*files[:1], f"-var-file={name}"]
         planned = terraform(made.folder / "aws", "plan", *files, zip_variable, environment=secrets)
         yield f"plan aws, deploy guide {number}", _plan(planned)
+
+
+def _named(folder: Path, plan: str, prefix: str) -> str:
+    planned = json.loads(terraform(folder, "show", "-json", f"{plan}.plan"))["planned_values"]
+    if found := strangers(planned, prefix):
+        raise TerraformFailed(f"a second stack would have the same names: {', '.join(found)}")
+    return f"all have the prefix {prefix}"
+
+
+def strangers(planned: Mapping[str, Any], prefix: str) -> list[str]:
+    """Addresses of planned resources whose names another stack in the account would have, too."""
+    return [
+        resource["address"]
+        for resource in _resources(planned["root_module"])
+        if resource["mode"] == "managed" and resource["type"] not in WITHIN
+        if not _carries(resource.get("values", {}), prefix)
+    ]
+
+
+def _carries(values: Mapping[str, Any], prefix: str) -> bool:
+    on_own_bus = prefix in (values.get("event_bus_name") or "")
+    return on_own_bus or all(prefix in (values.get(key) or prefix) for key in NAMES)
+
+
+def _resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from module.get("resources", ())
+    for child in module.get("child_modules", ()):
+        yield from _resources(child)
 
 
 def examples(guide: str) -> list[str]:

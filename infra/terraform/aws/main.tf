@@ -141,6 +141,7 @@ module "cluster" {
   stack              = local.stack
   vpc_id             = module.network.vpc_id
   subnet_ids         = module.network.subnet_ids
+  security_group_ids = [for service, id in module.network.security_group_ids : id if service == "ec2"]
   architecture       = var.architecture
   container_insights = var.container_insights
   ec2                = var.ec2
@@ -218,10 +219,11 @@ module "task" {
     delivery   = module.delivery.service
   }
 
-  stack   = local.stack
-  key_arn = local.key_arn
-  name    = each.key
-  cluster = module.cluster.cluster
+  stack           = local.stack
+  key_arn         = local.key_arn
+  secret_key_arns = var.secret_key_arns
+  name            = each.key
+  cluster         = module.cluster.cluster
   network = {
     subnet_ids        = module.network.subnet_ids
     security_group_id = module.network.security_group_ids[each.key]
@@ -241,4 +243,6 @@ module "observability" {
   trigger_name    = module.trigger.name
   cluster_name    = module.cluster.cluster.name
   alarm_topic_arn = var.alarm_topic_arn
+
+  container_insights = var.container_insights != "disabled"
 }

@@ -13,6 +13,11 @@ output "archive_arn" {
   value       = module.events.archive_arn
 }
 
+output "consumer_rule_arns" {
+  description = "Rule of each further consumer: what a replay names to reach that consumer alone."
+  value       = { for name, consumer in module.consumer : name => consumer.rule_arn }
+}
+
 output "queues" {
   description = "Name, URL and ARN of each queue."
   value       = module.events.queues

@@ -178,6 +178,18 @@ variable "signing_secrets_arn" {
   }
 }
 
+variable "secret_key_arns" {
+  description = "ARNs of the KMS keys of existing secrets, where a key of yours encrypts them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.secret_key_arns : can(regex("^arn:[a-z-]+:kms:", arn))])
+    error_message = "These are ARNs of KMS keys."
+  }
+}
+
 variable "secret_versions" {
   description = "Version of each secret that is written here; raise one to write its value anew."
   default     = {}
@@ -474,6 +486,11 @@ variable "ec2" {
   validation {
     condition     = var.ec2 == null || try(var.ec2.max >= 1, false)
     error_message = "max is at least 1."
+  }
+
+  validation {
+    condition     = var.ec2 == null || var.private || (var.vpc_id != null && !var.assign_public_ip)
+    error_message = "Tasks on instances get no public address: ec2 needs private = true, or subnets behind a NAT gateway (vpc_id, subnet_ids, assign_public_ip = false)."
   }
 }
 

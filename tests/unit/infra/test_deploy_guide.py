@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 ROOT = Path(__file__).parents[3]
 GUIDES = [ROOT / "docs" / name for name in ("deploy.md", "upgrade.md")]
@@ -39,6 +41,28 @@ def test_every_output_that_is_named_is_put_out(guide: Path) -> None:
     outputs = (ROOT / "infra" / "terraform" / "aws" / "outputs.tf").read_text()
     named = re.findall(r"[Oo]utput `?(\w+_arn)", guide.read_text())
     assert all(f'output "{name}"' in outputs for name in named), named
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+def test_every_output_is_put_out(guide: Path) -> None:
+    outputs = (ROOT / "infra" / "terraform" / "aws" / "outputs.tf").read_text()
+    listed = re.findall(r"outputs ((?:`\w+`(?:, | and )?)+)", guide.read_text())
+    assert all(f'output "{name}"' in outputs for names in listed for name in re.findall(r"\w+", names))
+
+
+def test_every_command_of_aws_has_what_it_needs() -> None:
+    """By the model of AWS's own SDK; the command line adds nothing to these."""
+    text = "\n".join(guide.read_text() for guide in GUIDES)
+    commands = re.findall(r"^aws ([\w-]+) ([\w-]+)((?:.*\\\n)*.*)$", text, re.MULTILINE)
+    assert commands
+    for service, command, rest in commands:
+        model = botocore.session.get_session().get_service_model(service)
+        named = {xform_name(operation, "-"): operation for operation in model.operation_names}
+        asked = model.operation_model(named[command]).input_shape
+        assert asked
+        given = set(re.findall(r"--([a-z-]+)", rest))
+        assert given <= {xform_name(member, "-") for member in asked.members}, command
+        assert {xform_name(member, "-") for member in asked.required_members} <= given, command
 
 
 def test_every_variable_of_a_make_command_is_read_by_its_tool() -> None:

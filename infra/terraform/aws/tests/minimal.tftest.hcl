@@ -75,6 +75,77 @@ run "refuses_spot_for_what_holds_calls" {
   expect_failures = [var.services]
 }
 
+run "refuses_instances_without_a_way_out" {
+  command = plan
+
+  variables {
+    ec2 = { instance_type = "c7g.xlarge", max = 2 }
+  }
+
+  expect_failures = [var.ec2]
+}
+
+run "refuses_capacity_that_is_not_there" {
+  command = plan
+
+  variables {
+    services = { ingest = { capacity = "EC2" } }
+  }
+
+  expect_failures = [var.services]
+}
+
+run "refuses_a_link_secret_that_can_be_guessed" {
+  command = plan
+
+  variables {
+    link_secret = "short"
+  }
+
+  expect_failures = [var.link_secret]
+}
+
+run "refuses_services_without_images" {
+  command = plan
+
+  variables {
+    image_tag = null
+    images    = { ingest = "registry.example/ingest:0.1.0" }
+  }
+
+  expect_failures = [var.image_tag]
+}
+
+run "refuses_a_prefix_that_names_cannot_begin_with" {
+  command = plan
+
+  variables {
+    prefix = "Calls_UK"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "refuses_a_consumer_that_cannot_be_named" {
+  command = plan
+
+  variables {
+    consumers = { Quality_Team = { target_arn = "arn:aws:sqs:eu-west-2:111122223333:quality" } }
+  }
+
+  expect_failures = [var.consumers]
+}
+
+run "refuses_to_sign_without_secrets" {
+  command = plan
+
+  variables {
+    sign_callbacks = true
+  }
+
+  expect_failures = [var.signing_secrets]
+}
+
 run "refuses_an_empty_stream_prefix" {
   command = plan
 

@@ -81,6 +81,77 @@ run "private" {
   }
 }
 
+run "doors_of_the_endpoints" {
+  command = apply
+
+  module {
+    source = "../modules/network"
+  }
+
+  variables {
+    private      = true
+    key_arn_used = true
+    ec2          = true
+  }
+
+  assert {
+    condition     = length(setsubtract(["kms", "ecs", "ecs-agent", "ecs-telemetry"], keys(aws_vpc_endpoint.interface))) == 0
+    error_message = "A key of one's own and instances need further endpoints."
+  }
+
+  assert {
+    condition     = toset(keys(aws_vpc_security_group_ingress_rule.endpoints)) == toset(["ingest", "transcribe", "delivery", "trigger", "ec2"])
+    error_message = "Every service may use them, and the instances, which pull the images."
+  }
+
+  assert {
+    condition     = alltrue([for service, rule in aws_vpc_security_group_ingress_rule.endpoints : rule.referenced_security_group_id == aws_security_group.service[service].id && rule.from_port == 443 && rule.to_port == 443])
+    error_message = "…by TLS, and nobody else."
+  }
+
+  assert {
+    condition     = alltrue([for endpoint in aws_vpc_endpoint.interface : endpoint.security_group_ids == toset([aws_security_group.endpoints[0].id])])
+    error_message = "Each endpoint is behind that group."
+  }
+
+  assert {
+    condition     = alltrue([for key, endpoint in aws_vpc_endpoint.interface : jsondecode(endpoint.policy).Statement[0].Condition.StringEquals["aws:PrincipalAccount"] == "111122223333" if !startswith(key, "ecr.")])
+    error_message = "Through them go this account's own requests."
+  }
+
+  assert {
+    condition     = alltrue([for endpoint in aws_vpc_endpoint.gateway : endpoint.route_table_ids == toset([aws_route_table.this[0].id])])
+    error_message = "S3 and DynamoDB are on the way of the subnets."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["ingest", "transcribe", "delivery", "trigger", "ec2"] : contains(keys(aws_vpc_security_group_egress_rule.this), "${name}-endpoints") && contains(keys(aws_vpc_security_group_egress_rule.this), "${name}-dynamodb") && contains(keys(aws_vpc_security_group_egress_rule.this), "${name}-s3")])
+    error_message = "Every service finds AWS."
+  }
+}
+
+run "endpoints_that_are_there_already" {
+  command = plan
+
+  module {
+    source = "../modules/network"
+  }
+
+  variables {
+    private        = true
+    make_endpoints = false
+    vpc_id         = "vpc-0123456789abcdef0"
+    subnet_ids     = ["subnet-0123456789abcdef0"]
+  }
+
+  assert {
+    condition     = length(aws_vpc_endpoint.interface) + length(aws_vpc_endpoint.gateway) == 0
+    error_message = "None is made twice."
+  }
+
+  expect_failures = [check.kinesis_video_endpoint]
+}
+
 run "endpoints_only_in_zones_that_have_them" {
   command = apply
 

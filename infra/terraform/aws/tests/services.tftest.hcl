@@ -119,6 +119,176 @@ run "a_task" {
   }
 }
 
+run "how_a_task_runs" {
+  command = plan
+
+  module {
+    source = "../modules/task"
+  }
+
+  variables {
+    name            = "transcribe"
+    key_arn         = "arn:aws:kms:eu-west-2:111122223333:key/own"
+    secret_key_arns = ["arn:aws:kms:eu-west-2:111122223333:key/operators"]
+    network         = { subnet_ids = ["subnet-1"], security_group_id = "sg-1", public_ip = true }
+    task = {
+      image          = "111122223333.dkr.ecr.eu-west-2.amazonaws.com/calls/transcribe:0.1.0"
+      architecture   = "X86_64"
+      cpu            = 1024
+      memory         = 2048
+      min            = 2
+      max            = 10
+      capacity       = [{ provider = "FARGATE", base = 1, weight = 0 }, { provider = "FARGATE_SPOT", weight = 1 }]
+      stop_timeout_s = 90
+    }
+    service = {
+      environment = { LINK_PORT = "8443" }
+      secrets     = { DEEPGRAM_API_KEY = "deepgram-api-key" }
+      statements  = [{ sid = "Log", actions = ["dynamodb:GetItem"], resources = ["table"] }]
+      port        = 8443
+      registries  = ["registry"]
+      scaling     = { sessions_per_task = 280 }
+    }
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.deployment_maximum_percent == 200 && aws_ecs_service.this.desired_count == 2
+    error_message = "In a deployment there is room for both generations."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.force_new_deployment
+    error_message = "A service may change from one capacity to another: AWS takes that with a new deployment alone."
+  }
+
+  assert {
+    condition     = { for strategy in aws_ecs_service.this.capacity_provider_strategy : strategy.capacity_provider => [strategy.base, strategy.weight] } == { FARGATE = [1, 0], FARGATE_SPOT = [0, 1] }
+    error_message = "The capacity that was chosen."
+  }
+
+  assert {
+    condition     = aws_ecs_task_definition.this.requires_compatibilities == toset(["FARGATE"]) && aws_ecs_task_definition.this.network_mode == "awsvpc" && aws_ecs_task_definition.this.runtime_platform[0].cpu_architecture == "X86_64"
+    error_message = "On Fargate, on the processor that was chosen."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.network_configuration[0].assign_public_ip && tolist(aws_ecs_service.this.network_configuration[0].security_groups) == tolist(["sg-1"]) && tolist(aws_ecs_service.this.network_configuration[0].subnets) == tolist(["subnet-1"])
+    error_message = "In the network that was made for it."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.service_registries[0].registry_arn == "registry"
+    error_message = "Cloud Map knows its tasks."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].linuxParameters == { capabilities = { drop = ["ALL"] }, initProcessEnabled = false } && jsondecode(aws_ecs_task_definition.this.container_definitions)[0].stopTimeout == 90
+    error_message = "No capability; the process itself gets SIGTERM, and the time that was chosen."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].portMappings == [{ containerPort = 8443, hostPort = 8443, protocol = "tcp" }] && jsondecode(aws_ecs_task_definition.this.container_definitions)[0].image == var.task.image
+    error_message = "The image that was named, on its port."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].logConfiguration.options.mode == "non-blocking" && jsondecode(aws_ecs_task_definition.this.container_definitions)[0].logConfiguration.options["awslogs-group"] == aws_cloudwatch_log_group.this.name
+    error_message = "A slow log holds up no call."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.name == "/calls/transcribe" && aws_cloudwatch_log_group.this.kms_key_id == var.key_arn
+    error_message = "The log is named after the stack, and encrypted with the operator's key."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_iam_role_policy.execution.policy).Statement : statement.Sid => statement.Resource } == {
+      Logs          = "arn:aws:logs:eu-west-2:111122223333:log-group:/calls/transcribe:*"
+      RegistryLogin = "*"
+      Image         = "arn:aws:ecr:eu-west-2:111122223333:repository/calls/transcribe"
+      Secrets       = ["deepgram-api-key"]
+      SecretsKey    = ["arn:aws:kms:eu-west-2:111122223333:key/own", "arn:aws:kms:eu-west-2:111122223333:key/operators"]
+    }
+    error_message = "ECS may write this log, pull this image and read this secret, whichever key encrypts it."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(aws_iam_role_policy.task.policy).Statement : statement.Sid => { actions = flatten([statement.Action]), resources = statement.Resource } } == {
+      Log        = { actions = ["dynamodb:GetItem"], resources = ["table"] }
+      Key        = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = ["arn:aws:kms:eu-west-2:111122223333:key/own"] }
+      SecretKeys = { actions = ["kms:Decrypt"], resources = ["arn:aws:kms:eu-west-2:111122223333:key/operators"] }
+    }
+    error_message = "The service may use the keys of what it uses."
+  }
+
+  assert {
+    condition = alltrue([
+      for role in [aws_iam_role.task, aws_iam_role.execution] :
+      jsondecode(role.assume_role_policy).Statement[0].Principal == { Service = "ecs-tasks.amazonaws.com" }
+      && jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals == { "aws:SourceAccount" = "111122223333" }
+    ])
+    error_message = "ECS, for this account, acts as the service."
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.this.min_capacity == 2 && aws_appautoscaling_target.this.max_capacity == 10 && aws_appautoscaling_target.this.resource_id == "service/calls/transcribe"
+    error_message = "Between the least and the most that were chosen."
+  }
+
+  assert {
+    condition     = length(aws_appautoscaling_policy.backlog) == 0 && aws_appautoscaling_policy.sessions[0].target_tracking_scaling_policy_configuration[0].target_value == 280
+    error_message = "…as many as the sessions need."
+  }
+
+  assert {
+    condition     = aws_appautoscaling_policy.sessions[0].target_tracking_scaling_policy_configuration[0].scale_in_cooldown == 300 && aws_appautoscaling_policy.sessions[0].target_tracking_scaling_policy_configuration[0].scale_out_cooldown == 30 && !coalesce(aws_appautoscaling_policy.sessions[0].target_tracking_scaling_policy_configuration[0].disable_scale_in, false)
+    error_message = "…out at once and in slowly: each step in hands calls over."
+  }
+}
+
+run "a_task_on_instances" {
+  command = plan
+
+  module {
+    source = "../modules/task"
+  }
+
+  variables {
+    name    = "delivery"
+    network = { subnet_ids = ["subnet-1"], security_group_id = "sg-1", public_ip = true }
+    task    = { image = "delivery:0.1.0", architecture = "ARM64", cpu = 512, memory = 1024, min = 1, max = 6, capacity = [{ provider = "calls-ec2" }], on_ec2 = true }
+    service = { environment = {}, statements = [{ sid = "Marks", actions = ["dynamodb:Query"], resources = ["table"] }], scaling = { backlog_per_task = 500, queue_name = "calls-transcripts.fifo" } }
+  }
+
+  assert {
+    condition     = !aws_ecs_service.this.network_configuration[0].assign_public_ip && aws_ecs_task_definition.this.requires_compatibilities == toset(["EC2"])
+    error_message = "ECS gives tasks on instances no public address."
+  }
+
+  assert {
+    condition     = [for metric in aws_appautoscaling_policy.backlog[0].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics : metric.expression if metric.return_data] == ["waiting / IF(tasks > 0, tasks, 1)"]
+    error_message = "The number of tasks follows the backlog per task…"
+  }
+
+  assert {
+    condition = {
+      for metric in aws_appautoscaling_policy.backlog[0].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics : metric.id => {
+        name       = metric.metric_stat[0].metric[0].metric_name
+        dimensions = { for dimension in metric.metric_stat[0].metric[0].dimensions : dimension.name => dimension.value }
+      } if length(metric.metric_stat) > 0
+      } == {
+      waiting = { name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = "calls-transcripts.fifo" } }
+      tasks   = { name = "RunningTaskCount", dimensions = { ClusterName = "calls", ServiceName = "delivery" } }
+    }
+    error_message = "…of its queue."
+  }
+
+  assert {
+    condition     = length(aws_appautoscaling_policy.sessions) == 0
+    error_message = "…and nothing else."
+  }
+}
+
 run "no_task_may_do_everything" {
   command = plan
 
@@ -201,5 +371,36 @@ run "secrets" {
   assert {
     condition     = length(aws_secretsmanager_secret_version.signing_secrets) == 0
     error_message = "Nothing is signed unless asked for."
+  }
+
+  assert {
+    condition     = toset([for secret in aws_secretsmanager_secret.this : secret.name]) == toset(["calls/deepgram-api-key", "calls/link-secret"]) && alltrue([for secret in aws_secretsmanager_secret.this : secret.recovery_window_in_days == 7])
+    error_message = "Both are the stack's, and can be restored for a week."
+  }
+}
+
+run "secrets_that_exist_already" {
+  command = plan
+
+  module {
+    source = "../modules/secrets"
+  }
+
+  variables {
+    key_arn              = "arn:aws:kms:eu-west-2:111122223333:key/own"
+    deepgram_api_key_arn = "arn:aws:secretsmanager:eu-west-2:111122223333:secret:deepgram-AbCdEf"
+    link_secret_arn      = "arn:aws:secretsmanager:eu-west-2:111122223333:secret:link-AbCdEf"
+    sign                 = true
+    signing_secrets      = "whsec_bm90LWEtc2VjcmV0LTAxMjM0NTY3ODk="
+  }
+
+  assert {
+    condition     = output.deepgram_api_key_arn == var.deepgram_api_key_arn && output.link_secret_arn == var.link_secret_arn
+    error_message = "They are only named."
+  }
+
+  assert {
+    condition     = keys(aws_secretsmanager_secret.this) == ["signing-secrets"] && aws_secretsmanager_secret.this["signing-secrets"].kms_key_id == var.key_arn && length(aws_secretsmanager_secret_version.deepgram_api_key) + length(aws_secretsmanager_secret_version.link_secret) == 0
+    error_message = "Those that are missing are made, under the operator's key."
   }
 }

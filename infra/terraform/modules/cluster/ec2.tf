@@ -60,7 +60,7 @@ resource "aws_launch_template" "ec2" {
     "echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config",
   ]))
 
-  vpc_security_group_ids = [aws_security_group.ec2[0].id]
+  vpc_security_group_ids = var.security_group_ids
 
   iam_instance_profile {
     arn = aws_iam_instance_profile.ec2[0].arn
@@ -79,26 +79,6 @@ resource "aws_launch_template" "ec2" {
       encrypted   = true
     }
   }
-}
-
-# The instances only pull images and talk to ECS; the tasks have network interfaces and groups of their own.
-resource "aws_security_group" "ec2" {
-  count = var.ec2 == null ? 0 : 1
-
-  name        = "${var.stack.prefix}-ec2"
-  description = "ECS instances of ${var.stack.prefix}"
-  vpc_id      = var.vpc_id
-}
-
-resource "aws_vpc_security_group_egress_rule" "ec2" {
-  count = var.ec2 == null ? 0 : 1
-
-  security_group_id = aws_security_group.ec2[0].id
-  description       = "ECS and ECR"
-  cidr_ipv4         = "0.0.0.0/0"
-  ip_protocol       = "tcp"
-  from_port         = 443
-  to_port           = 443
 }
 
 resource "aws_iam_role" "ec2" {

@@ -37,6 +37,18 @@ variable "subnet_ids" {
   }
 }
 
+variable "security_group_ids" {
+  description = "Security groups of instances."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = var.ec2 == null || length(var.security_group_ids) > 0
+    error_message = "Instances need a security group."
+  }
+}
+
 variable "architecture" {
   description = "Processor of the instances: ARM64 or X86_64."
   type        = string

@@ -2,7 +2,8 @@
 
 locals {
   anywhere = "0.0.0.0/0"
-  services = ["ingest", "transcribe", "delivery", "trigger"]
+  # Instances pull images, read secrets and write logs for their tasks, which have groups of their own.
+  services = concat(["ingest", "transcribe", "delivery", "trigger"], var.ec2 ? ["ec2"] : [])
 
   # Where AWS's own APIs are: everywhere, or behind the endpoints of this VPC.
   api_rules = merge([

@@ -163,9 +163,10 @@ resource "aws_cloudwatch_metric_alarm" "trigger_errors" {
   ok_actions          = local.actions
 }
 
-# No task of a service: calls are refused, or wait.
+# No task of a service: calls are refused, or wait. Only Container Insights counts tasks: without it the alarm
+# would never be silent.
 resource "aws_cloudwatch_metric_alarm" "no_tasks" {
-  for_each = toset(["ingest", "transcribe", "delivery"])
+  for_each = var.container_insights ? toset(["ingest", "transcribe", "delivery"]) : []
 
   alarm_name          = "${var.stack.prefix}-${each.key}-no-tasks"
   alarm_description   = "No task of ${each.key} runs"

@@ -76,6 +76,13 @@ variable "cluster_name" {
   }
 }
 
+variable "container_insights" {
+  description = "Whether Container Insights counts the running tasks."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "alarm_topic_arn" {
   description = "SNS topic that alarms notify; null notifies nobody."
   type        = string

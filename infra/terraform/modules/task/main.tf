@@ -98,6 +98,7 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   availability_zone_rebalancing      = "ENABLED"
+  force_new_deployment               = true # without it no change of capacity is taken
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
 
@@ -120,7 +121,7 @@ resource "aws_ecs_service" "this" {
   network_configuration {
     subnets          = var.network.subnet_ids
     security_groups  = [var.network.security_group_id]
-    assign_public_ip = var.network.public_ip
+    assign_public_ip = var.network.public_ip && !var.task.on_ec2 # ECS refuses one on instances
   }
 
   dynamic "service_registries" {

@@ -1,5 +1,9 @@
 # The execution role is ECS's own: image, log, secrets at the start. The task role is the service's.
 
+locals {
+  secret_keys = concat(var.key_arn == null ? [] : [var.key_arn], var.secret_key_arns)
+}
+
 resource "aws_iam_role" "execution" {
   name               = "${local.full_name}-execution"
   description        = "ECS, starting ${local.full_name}"
@@ -48,9 +52,9 @@ resource "aws_iam_role_policy" "execution" {
           Sid      = "SecretsKey"
           Effect   = "Allow"
           Action   = "kms:Decrypt"
-          Resource = var.key_arn
+          Resource = local.secret_keys
         },
-      ] : statement if var.key_arn != null && length(var.service.secrets) > 0],
+      ] : statement if length(local.secret_keys) > 0 && length(var.service.secrets) > 0],
     )
   })
 }
@@ -84,6 +88,14 @@ resource "aws_iam_role_policy" "task" {
           Resource = [var.key_arn]
         },
       ] : statement if var.key_arn != null],
+      [for statement in [
+        {
+          Sid      = "SecretKeys"
+          Effect   = "Allow"
+          Action   = "kms:Decrypt"
+          Resource = var.secret_key_arns
+        },
+      ] : statement if length(var.secret_key_arns) > 0],
     )
   })
 }

@@ -26,6 +26,18 @@ variable "key_arn" {
   }
 }
 
+variable "secret_key_arns" {
+  description = "ARNs of the KMS keys of secrets that the operator made."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.secret_key_arns : can(regex("^arn:[a-z-]+:kms:", arn))])
+    error_message = "These are ARNs of KMS keys."
+  }
+}
+
 variable "name" {
   description = "Name of the service."
   type        = string

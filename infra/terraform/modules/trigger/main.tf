@@ -132,7 +132,6 @@ resource "aws_iam_role" "this" {
         Effect    = "Allow"
         Principal = { Service = "lambda.amazonaws.com" }
         Action    = "sts:AssumeRole"
-        Condition = { StringEquals = { "aws:SourceAccount" = var.stack.account_id } }
       },
     ]
   })
