@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-BASE = "docker.io/library/python:3.13-slim"
 SERVICES = ("trigger", "ingest", "transcribe", "delivery")
 IMAGES: Mapping[str, str] = {
     **{service: f"services/{service}/Dockerfile" for service in SERVICES},
@@ -48,8 +47,12 @@ class Engine:
     def build(self, name: str, dockerfile: str, platform: str | None) -> None:
         """Builds an image under `name`, with the packages of its lock. Raises: EngineFailed."""
         chosen = ("--platform", platform) if platform else ()
+        if base := os.environ.get("BASE_IMAGE"):
+            chosen = (*chosen, "--build-arg", f"PYTHON={base}")
         if self.name == "docker":
-            run(("docker", "build", *chosen, "--tag", name, "--file", dockerfile, "."))
+            # Lambda takes one image, and not an index of it and its attestations.
+            command = ("docker", "build", *chosen, "--tag", name, "--file", dockerfile, ".")
+            run(command, BUILDX_NO_DEFAULT_ATTESTATIONS="1")
             return
         # The format keeps HEALTHCHECK; neither a network of its own nor a user namespace is needed.
         options = ("--network=host", "--isolation", "chroot", "--format", "docker", "--layers")

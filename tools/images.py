@@ -1,7 +1,7 @@
 """`make images`, `make images-check`, `make push`: build the images, start each of them, push them to ECR.
 
 Variables: `IMAGE_TAG` (default `dev`), `PLATFORM` (`linux/arm64`, `linux/amd64`; default: this machine's),
-and for `push` `AWS_REGION`, `AWS_ACCOUNT_ID` and `PREFIX`.
+`BASE_IMAGE` (in place of Python's own), and for `push` `AWS_REGION`, `AWS_ACCOUNT_ID` and `PREFIX`.
 """
 
 import json
@@ -19,7 +19,8 @@ from tools.containers import IMAGES, ROOT, SERVICES, Engine, EngineFailed, engin
 from tools.locks import locked
 
 NAME = "connect-transcription"
-PATIENCE_S = 30
+PATIENCE_S = 300 if os.environ.get("PLATFORM") else 30
+"""Another processor is emulated, which takes its time."""
 NOWHERE = "http://127.0.0.1:9"
 """An AWS that does not answer: services start and say so."""
 UNWANTED: Mapping[str, Sequence[str]] = {
@@ -107,7 +108,7 @@ def _served(chosen: Engine, name: str, health: Sequence[str]) -> str:
             lambda: _logs(container, chosen),
         )
         chosen.command("exec", container, *health)
-        chosen.command("stop", "--time", "20", container)
+        chosen.command("stop", "--time", str(PATIENCE_S), container)
         code = chosen.command("inspect", container, "--format", "{{.State.ExitCode}}").strip()
         if code != "0":
             raise EngineFailed(f"{name} ended with {code}:\n{_logs(container, chosen)}")

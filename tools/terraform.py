@@ -17,8 +17,11 @@ from embedded.trigger_function import build_zip
 PLANS: Mapping[str, str | None] = {"minimal": None, "everything": "calls-uk", "existing": "calls-de"}
 """Files of variables for a plan of `aws`, and the prefix that each names: the least; every option at once; on
 what an account has already."""
-WITHIN = ("aws_ecs_service", "aws_iam_role_policy", "aws_schemas_schema", "aws_service_discovery_service")
-"""What is named within a cluster, role, registry or namespace, which has the prefix."""
+WITHIN = (
+    *("aws_ecs_service", "aws_iam_role_policy", "aws_lambda_permission"),
+    *("aws_schemas_schema", "aws_service_discovery_service"),
+)
+"""What is named within a cluster, role, function, registry or namespace."""
 NAMES = ("name", "function_name", "family", "dashboard_name", "alarm_name")
 CHECKOV = ROOT / ".tools" / "checkov"
 
@@ -54,12 +57,19 @@ def _guide(made: Workspace, zip_variable: str) -> Iterator[tuple[str, str]]:
     """Plans what the deploy guide shows: its first settings alone, and each further one on top of them."""
     secrets = {"TF_VAR_deepgram_api_key": "not-a-key-of-anybody", "TF_VAR_link_secret": "0123456789" * 4}
     files: list[str] = []
-    for number, text in enumerate(examples((ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")), 1):
+    guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for number, text in enumerate(examples(guide), 1):
         name = f"guide-{number}.tfvars"
         (made.folder / "aws" / name).write_text(text, encoding="utf-8")
         files = [*files[:1], f"-var-file={name}"]
         planned = terraform(made.folder / "aws", "plan", *files, zip_variable, environment=secrets)
         yield f"plan aws, deploy guide {number}", _plan(planned)
+    for number, text in enumerate(modules(guide), 1):
+        root = made.folder / f"guide-{number}"
+        root.mkdir()
+        (root / "main.tf").write_text(text.replace("…/infra/terraform", ".."), encoding="utf-8")
+        made.init(root.name)
+        yield f"plan of another account, deploy guide {number}", _plan(terraform(root, "plan"))
 
 
 def _named(folder: Path, plan: str, prefix: str) -> str:
@@ -92,8 +102,16 @@ def _resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def examples(guide: str) -> list[str]:
     """The settings that the deploy guide shows: its blocks of HCL, but for modules of others."""
-    blocks = re.findall(r"^```hcl\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
-    return [block for block in blocks if not block.startswith("module ")]
+    return [block for block in _blocks(guide) if not block.startswith("module ")]
+
+
+def modules(guide: str) -> list[str]:
+    """What the deploy guide lets others apply by themselves."""
+    return [block for block in _blocks(guide) if block.startswith("module ")]
+
+
+def _blocks(guide: str) -> list[str]:
+    return re.findall(r"^```hcl\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
 
 
 def _last(text: str) -> str:
