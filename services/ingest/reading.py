@@ -91,7 +91,7 @@ class Reading:
         self._outbox = Outbox(paced=request.pace_realtime)
         self._alarms: Alarms[_Alarm] = Alarms()
         self._started = opened.t0_ms is not None
-        self._remarks = Remarks(opened.handle, sides_known=self._started)
+        self._remarks = Remarks(opened.handle, opened.position_samples)
         self._bodies = 0
         self._body_open = False
         self._body_progressed = False
@@ -179,7 +179,10 @@ class Reading:
         self._alarms.clear_all()
         self._streak, self._quiet_twice = _Streak(), False
         commands = self._close_body(now)
-        self._audio.timeline = Timeline(self._limits.chunk_samples, t0_ms=self.t0_ms, position=position)
+        heard = self._audio.timeline.heard_channels
+        self._audio.timeline = Timeline(
+            self._limits.chunk_samples, t0_ms=self.t0_ms, position=position, heard=heard
+        )
         self._outbox.clear()
         return commands + self._open() + self._out(now)
 

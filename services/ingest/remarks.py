@@ -33,11 +33,13 @@ type Remarkable = (
 
 
 class Remarks:
-    """Of one claim; `sides_known`: whether both sides were heard cannot be told from its audio alone."""
+    """Of one claim that begins at `position`."""
 
-    def __init__(self, handle: int, *, sides_known: bool) -> None:
+    def __init__(self, handle: int, position: int) -> None:
         self._handle = handle
-        self._sides_known = sides_known
+        self._sides_known = position >= ONE_SIDED_AFTER_SAMPLES
+        """An earlier claim has seen whether both sides are there."""
+        self._sides_at = position + ONE_SIDED_AFTER_SAMPLES
         self._noted = 0
 
     def of(self, heard: Remarkable) -> list[Command]:
@@ -65,8 +67,8 @@ class Remarks:
                 return [log, Count(MALFORMED_FRAGMENTS)]
 
     def of_sides(self, position: int, silent_channels: Iterable[Channel]) -> list[Command]:
-        """Once, when the audio reaches ten seconds: what is said of a side that was never heard."""
-        if self._sides_known or position < ONE_SIDED_AFTER_SAMPLES:
+        """Once, after ten seconds of audio: what is said of a side that was never heard."""
+        if self._sides_known or position < self._sides_at:
             return []
         self._sides_known = True
         commands: list[Command] = []

@@ -94,6 +94,15 @@ class Session:
         """Producer time of position 0, epoch ms."""
         return self._reading.t0_ms if self._reading is not None else None
 
+    def renew(self, request: Request) -> None:
+        """The same message, received again: the next peer gets its newest receipt handle."""
+        self._request = request
+
+    @property
+    def _released(self) -> bool:
+        """Whether it was given up while a peer might have it."""
+        return self.phase is Phase.ENDING and self._reading is None
+
     def start(self, now: float) -> list[Command]:
         """Looks for a peer."""
         return self._find(now)
@@ -124,7 +133,7 @@ class Session:
         if self.phase is Phase.ENDED:
             return []
         commands: list[Command] = [CloseMedia(), Log("ingest.link_lost", {}, "warning")]
-        if self.phase is Phase.ENDING and self._reading is None:  # released: it is free already
+        if self._released:  # it is free already
             return commands + self._finish("put_back", "released")
         return commands + self._find(now)
 
@@ -135,7 +144,7 @@ class Session:
         match frame:
             case OpenedSession() if self.phase is Phase.OPENING:
                 return self._opened(frame, now)
-            case Refused() if self.phase is Phase.OPENING:
+            case Refused() if self.phase is Phase.OPENING or self._released:
                 return self._refused(frame, now)
             case ClosedSession():
                 return self._finish(frame.disposition, frame.reason)
@@ -213,6 +222,8 @@ class Session:
 
     def _refused(self, frame: Refused, now: float) -> list[Command]:
         log = Log("ingest.session_refused", {"refusal": frame.refusal.value}, "warning")
+        if self._released and frame.refusal not in _DELETED:
+            return [log, *self._finish("put_back", "released")]
         if frame.refusal in (Refusal.FULL, Refusal.DRAINING):
             return [log, LeavePeer(), *self._find(now)]
         if frame.refusal in _DELETED:

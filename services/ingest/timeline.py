@@ -6,6 +6,7 @@ stays. Nothing is measured from block to block, so that the output from a positi
 reading began (but for blocks begun before that).
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from contracts.audio import MONO_SAMPLE_BYTES, Channel, samples_of_ms
@@ -26,31 +27,40 @@ _TAIL_CHUNKS: Final = 3
 
 
 class _Lane:
-    __slots__ = ("begun", "channel", "missing_from", "pcm")
+    __slots__ = ("begun", "channel", "heard", "missing_from", "pcm")
 
-    def __init__(self, channel: Channel, *, begun: bool) -> None:
+    def __init__(self, channel: Channel, *, begun: bool, heard: bool) -> None:
         self.channel = channel
         self.pcm = bytearray()
         """From the timeline's position on."""
         self.missing_from: int | None = None
         """Where silence took the place of audio that had not come."""
         self.begun = begun
-        """Whether what is missing now was there before."""
+        """Whether what is missing now was there before, or may have been."""
+        self.heard = heard
 
 
 class Timeline:
     """The output is cut at whole multiples of `chunk_samples`; call `flush` at the end of the call.
 
     `start_ms`: producer time at which Connect says that the stream began, to judge the first block's by.
+    `heard`: the lanes of which an earlier timeline of the same claim had audio.
     """
 
     def __init__(
-        self, chunk_samples: int, *, start_ms: int | None = None, t0_ms: int | None = None, position: int = 0
+        self,
+        chunk_samples: int,
+        *,
+        start_ms: int | None = None,
+        t0_ms: int | None = None,
+        position: int = 0,
+        heard: Collection[Channel] = (),
     ) -> None:
         self._chunk_samples = chunk_samples
         self._t0_ms = t0_ms
         self._position = position
-        self._lanes = tuple(_Lane(channel, begun=t0_ms is not None) for channel in Channel)
+        begun = t0_ms is not None
+        self._lanes = tuple(_Lane(channel, begun=begun, heard=channel in heard) for channel in Channel)
         """By channel."""
         self._customer, self._agent = self._lanes
         self._beginning = Beginning(start_ms)
@@ -86,8 +96,13 @@ class Timeline:
 
     @property
     def silent_channels(self) -> tuple[Channel, ...]:
-        """Lanes that never had a block."""
-        return tuple(lane.channel for lane in self._lanes if not lane.begun)
+        """Lanes that had no block since reading began."""
+        return tuple(lane.channel for lane in self._lanes if not lane.heard)
+
+    @property
+    def heard_channels(self) -> tuple[Channel, ...]:
+        """The other lanes."""
+        return tuple(lane.channel for lane in self._lanes if lane.heard)
 
     def ends_silent(self) -> bool:
         """Whether both lanes were silent in the last chunks and since."""
@@ -187,7 +202,7 @@ class Timeline:
         if start > end or lane.missing_from is not None:
             self._fill(lane, end, start, laid)
         lane.pcm += pcm
-        lane.begun = True
+        lane.begun = lane.heard = True
 
     def _fill(self, lane: _Lane, end: int, start: int, laid: list[Laid]) -> None:
         """Silence from `end` to `start`, or a skip over what both lanes miss."""

@@ -91,6 +91,7 @@ class LiveSession:
     def renew(self, request: Request) -> None:
         """The same message, received again: only its newest receipt handle is sure to work."""
         self.request = request
+        self._session.renew(request)
         self.lease = Lease(self._loop.time(), self._hand_over_s)
 
     def tick(self) -> None:

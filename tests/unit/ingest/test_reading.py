@@ -10,6 +10,7 @@ from contracts.link import (
     End,
     Gate,
     Notice,
+    Rewind,
     Skip,
     Started,
 )
@@ -222,6 +223,31 @@ def test_a_one_sided_call_is_noticed_once() -> None:
     [notice] = played.sent(Notice)
     assert notice.code == "one_sided_audio"
     assert "agent" in notice.explanation
+
+
+@pytest.mark.parametrize(("position_ms", "told"), [(9_900, 1), (10_000, 0)])
+def test_a_one_sided_call_is_noticed_by_a_successor_of_its_first_seconds(position_ms: int, told: int) -> None:
+    position = samples_of_ms(position_ms)
+    played = Played().opened(t0_ms=T0_MS, position_samples=position, segment_uids=(UID.hex(),))
+    customer = [found for found in pairs(130, 200) if found[0] == 0]
+    for at in range(0, len(customer), 17):
+        played.plays(fragment(customer[at : at + 17]))
+        if len(played.pcm) < samples_of_ms(9_500) * 4:
+            assert played.sent(Notice) == []
+    assert [notice.code for notice in played.sent(Notice)] == ["one_sided_audio"] * told
+
+
+def test_a_rewind_forgets_no_side_that_was_heard() -> None:
+    played = Played().opened()
+    found = pairs(0, 200)
+    customer = [each for each in found if each[0] == 0]
+    played.plays(fragment(found[:34]), fragment(found[34:68]))
+    played.hears(kind=Rewind, position_samples=samples_of_ms(2_000))
+    played.hears(kind=Credit, until_samples=EVERYTHING)
+    played.does(played.session.media_opened)
+    for at in range(30, len(customer), 17):
+        played.plays(fragment(customer[at : at + 17]))
+    assert "one_sided_audio" not in [notice.code for notice in played.sent(Notice)]
 
 
 def test_the_end_of_a_body_is_not_the_end_of_the_call() -> None:

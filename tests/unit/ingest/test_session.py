@@ -27,7 +27,7 @@ from services.ingest.commands import (
 from services.ingest.session import Phase
 from tests.unit.ingest.cases import fragment, pairs
 from tests.unit.ingest.matroska_writer import T0_MS, UID
-from tests.unit.ingest.played import HANDLE, LIMITS, Played, opens, stereo
+from tests.unit.ingest.played import HANDLE, LIMITS, Played, opens, request, stereo
 
 
 def test_a_request_looks_for_a_peer_and_opens_with_its_lease() -> None:
@@ -180,6 +180,31 @@ def test_a_release_is_not_waited_for_longer_than_the_process_has(answered: bool)
         played.passes(2)
     assert played.finish is not None
     assert played.finish.disposition == "put_back"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "finish"),
+    [
+        (Refusal.FULL, Finish("put_back", "released")),
+        (Refusal.DRAINING, Finish("put_back", "released")),
+        (Refusal.BUSY, Finish("put_back", "released")),
+        (Refusal.ENDED, Finish("delete", "ended")),
+    ],
+)
+def test_a_refusal_that_crosses_a_release_is_its_answer(refusal: Refusal, finish: Finish) -> None:
+    played = Played()
+    played.does(lambda now: played.session.assigned(HANDLE, now))
+    played.does(played.session.release)
+    played.hears(kind=Refused, refusal=refusal, explanation="")
+    assert played.finish == finish
+
+
+def test_a_message_that_was_received_again_opens_with_its_newest_receipt_handle() -> None:
+    played = Played().opened()
+    played.session.renew(replace(request(), receipt_handle="receipt-2"))
+    played.does(played.session.link_lost)
+    played.opened(epoch=2)
+    assert [opened.receipt_handle for opened in played.sent(Open)] == ["receipt-1", "receipt-2"]
 
 
 def test_a_request_without_a_peer_is_released_at_once() -> None:
