@@ -18,6 +18,10 @@ from contracts.model import ContactId, Contract, SessionId
 NonNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 
+MAX_HOST_BYTES = 253
+MAX_LABEL_BYTES = 63
+"""DNS: of a name without its last dot, and of what is between two dots."""
+
 
 class MediaStream(Contract):
     """Where the contact's audio is, as Connect's flow event names it."""
@@ -60,6 +64,19 @@ class Callback(Contract):
 
     url: str = Field(repr=False)
     method: CallbackMethod = CallbackMethod.POST
+
+
+def is_host(host: str) -> bool:
+    """Whether a URL's host can be a name in DNS (RFC 1035, 2.3.4), or is an IPv6 address."""
+    if ":" in host:
+        return len(host) <= MAX_HOST_BYTES
+    sizes = [
+        len(label) if label.isascii() else len(label.encode("punycode")) + 4  # `xn--`, RFC 5890
+        for label in host.removesuffix(".").split(".")
+    ]
+    return (
+        all(0 < size <= MAX_LABEL_BYTES for size in sizes) and sum(sizes) + len(sizes) - 1 <= MAX_HOST_BYTES
+    )
 
 
 class SessionHeader(Contract):

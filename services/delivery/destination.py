@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit, urlunsplit
 
-from contracts.session import Callback
+from contracts.session import Callback, is_host
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 WEBSOCKET = frozenset({"ws", "wss"})
+UNUSABLE = "unusable"
+"""The endpoint of what has none."""
+MAX_ENDPOINT_BYTES = 900
+"""Longer than any name in DNS; it is part of sort keys in the session store, of 1,024 bytes at most."""
 type Ports = Sequence[range]
 """Allowed ports."""
 
@@ -36,11 +40,12 @@ def read_destination(callback: Callback, ports: Ports) -> Destination:
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
         return Destination(
-            "unusable", callback.method.value, "", None, is_websocket=False, fault="unusable_url"
+            UNUSABLE, callback.method.value, "", None, is_websocket=False, fault="unusable_url"
         )
     url, authorization = _without_credentials(parts)
+    endpoint = f"{parts.scheme}://{parts.hostname or ''}:{port}"
     return Destination(
-        endpoint=f"{parts.scheme}://{parts.hostname or ''}:{port}",
+        endpoint=endpoint if len(endpoint.encode(errors="replace")) <= MAX_ENDPOINT_BYTES else UNUSABLE,
         method=callback.method.value,
         url=url,
         authorization=authorization,
@@ -57,7 +62,7 @@ def is_allowed_port(port: int, ports: Ports) -> bool:
 def _fault(parts: SplitResult, port: int, ports: Ports) -> str | None:
     if parts.scheme not in DEFAULT_PORTS:
         return "unsupported_scheme"
-    if not parts.hostname:
+    if not is_host(parts.hostname or ""):
         return "unusable_url"
     return None if is_allowed_port(port, ports) else "forbidden_port"
 

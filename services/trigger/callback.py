@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from contracts.model import ContactId
-from contracts.session import Callback, CallbackMethod
+from contracts.session import Callback, CallbackMethod, is_host
 from services.trigger.refusal import Reason, Refused
 
 CONTACT_ID = "{contact-id}"
@@ -61,8 +61,10 @@ def _what_is_wrong(url: str) -> str | None:
         return "does not begin with https://, http://, wss:// or ws://"
     if not host:
         return "has no host"
-    if "" in host.removesuffix(".").split(".") or port == 0:
-        return "has a host or port that cannot be reached"
+    if not is_host(host) or port == 0:
+        return (
+            "has a host or port that cannot be reached (a name has 253 characters at most, 63 between dots)"
+        )
     return None
 
 

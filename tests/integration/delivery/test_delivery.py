@@ -191,6 +191,7 @@ async def test_a_body_too_large_for_the_queue_comes_from_the_log(
         ("ftp://hooks.example/x", "unsupported_scheme"),
         ("http://10.255.255.1/x", "forbidden_address"),
         ("http://169.254.169.254/latest/meta-data/", "forbidden_address"),
+        (f"https://{'a' * 1_100}.example/x", "unusable_url"),
     ],
 )
 async def test_a_callback_that_must_not_be_called_is_given_up_with_the_reason(

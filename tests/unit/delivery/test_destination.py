@@ -2,6 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.delivery import parked_index_key
+from contracts.model import SessionId
 from contracts.session import Callback
 from services.delivery.destination import Destination, is_allowed_port, read_destination
 
@@ -41,12 +43,25 @@ def test_an_endpoint_is_an_origin(url: str, endpoint: str) -> None:
         ("https://:443/", "unusable_url"),
         ("https://hooks.example:99999/", "unusable_url"),
         ("https://[::1", "unusable_url"),
+        (f"https://{'a' * 64}.example/", "unusable_url"),
+        (f"https://{'a.' * 126}ab/", "unusable_url"),
+        ("https://a..example/", "unusable_url"),
+        (f"{'a' * 2_000}://hooks.example/", "unsupported_scheme"),
         ("https://hooks.example:22/", "forbidden_port"),
         ("http://hooks.example:6379/", "forbidden_port"),
     ],
 )
 def test_what_nothing_may_be_sent_to_says_why(url: str, fault: str) -> None:
     assert read(url).fault == fault
+
+
+LONGEST = f"{'ж' * 55}.{'ж' * 55}.{'ж' * 55}.{'ж' * 48}"
+
+
+@pytest.mark.parametrize("url", [f"https://{'a' * 2_000}/", f"{'a' * 2_000}://h/", f"wss://{LONGEST}:65535/"])
+def test_an_endpoint_fits_into_a_sort_key(url: str) -> None:
+    endpoint = read(url).endpoint
+    assert 0 < len(parked_index_key(endpoint, SessionId("s" * 32)).sk.encode()) <= 1_024
 
 
 @given(st.text())

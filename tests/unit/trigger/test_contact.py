@@ -200,6 +200,10 @@ def test_several_callbacks_are_refused() -> None:
         "https://.",
         "https://a..example/",
         "https://a.example:0/",
+        f"https://{'a' * 64}.example/",
+        f"https://{'ä' * 60}.example/",
+        f"https://{'a.' * 126}ab/",
+        f"https://[fe80::1%{'a' * 250}]/",
         "https://a.example/\u00a0x",
         "https://a.example/\u2028x",
         "https://a.example:99999/",
@@ -216,8 +220,11 @@ def test_a_callback_that_cannot_be_used_is_refused(url: str) -> None:
     assert reason({"dg_callback": url}) is Reason.UNUSABLE_CALLBACK
 
 
+LONGEST = f"https://{'a' * 63}.{'ä' * 50}.{'a.' * 64}a./"
+
+
 @pytest.mark.parametrize(
-    "url", ["http://10.0.0.1:8080/x", "wss://u:p@a.example", "https://[2001:db8::1]/", "HTTPS://A"]
+    "url", ["http://10.0.0.1:8080/x", "wss://u:p@a.example", "https://[2001:db8::1]/", "HTTPS://A", LONGEST]
 )
 def test_a_callback_that_can_be_used_is_kept_as_written(url: str) -> None:
     asked = wishes({"dg_callback": url})
