@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs.client import SQSClient
 
 SERVICE = "delivery"
+STOP_WITHIN_S = 5.0
+"""Beyond the requests that are under way: for long polls, and for what AWS is told at the end."""
 AWS = AioConfig(
     connect_timeout=2,
     read_timeout=10,  # longer than a long poll
@@ -76,9 +78,24 @@ async def _clients() -> "AsyncGenerator[_Clients]":
 
 
 async def deliver(settings: Settings) -> None:
-    """Runs until a signal."""
+    """Runs until a signal, and not much longer: what AWS is not told then, visibility ends by itself."""
+    try:
+        async with asyncio.timeout(None) as limit:
+
+            def bound() -> None:
+                if limit.when() is None:
+                    within_s = settings.callback_timeout_s + STOP_WITHIN_S
+                    limit.reschedule(asyncio.get_running_loop().time() + within_s)
+
+            await _deliver(settings, bound)
+    except TimeoutError:
+        log.logger().warning("delivery.stop_cut_short")
+    log.logger().info("delivery.stopped")
+
+
+async def _deliver(settings: Settings, bound: Callable[[], None]) -> None:
     patience = Patience()
-    _on_signal(patience.end)
+    _on_signal(bound, patience.end)
     health = Health()
     metrics = Metrics(SERVICE, stack=settings.stack)
     async with listening(health, settings.health_host, settings.health_port), _clients() as aws:
@@ -90,13 +107,16 @@ async def deliver(settings: Settings) -> None:
             delivery = _delivery(
                 settings, aws, endpoints, patience, credentials=credentials, health=health, metrics=metrics
             )
-            _on_signal(delivery.stop)
+            _on_signal(bound, delivery.stop)
             log.logger().info("delivery.ready")
             await delivery.run()
-    log.logger().info("delivery.stopped")
 
 
-def _on_signal(call: Callable[[], None]) -> None:
+def _on_signal(*calls: Callable[[], None]) -> None:
+    def call() -> None:
+        for each in calls:
+            each()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, call)
 

@@ -30,6 +30,8 @@ class InBetween:
         """So many are answered by 500."""
         self.left_out: set[bytes] = set()
         """A BatchGetItem that contains one of these is answered once without any item: DynamoDB may do so."""
+        self.is_silent = False
+        """Whether nothing is answered any more."""
         self.held = asyncio.Event()
         """One was."""
         self.nonsense: str | None = None
@@ -40,6 +42,8 @@ class InBetween:
     async def pass_on(self, client: aiohttp.ClientSession, url: str, request: web.Request) -> web.Response:
         body = await request.read()
         operation = request.headers.get("X-Amz-Target", "")
+        if self.is_silent:
+            await asyncio.Event().wait()
         if self.cuts and request.transport:
             self.cuts -= 1
             request.transport.abort()

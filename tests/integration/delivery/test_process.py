@@ -197,3 +197,23 @@ async def test_what_slept_longer_than_its_locks_leaves_its_messages_to_whoever_h
     assert ids(receiver.recorder.received) == ["1", "1", "2", "3", "4"]
     await asyncio.to_thread(first.stop)
     await asyncio.to_thread(second.stop)
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+async def test_a_process_ends_in_time_when_aws_is_gone(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path, *, is_silent: bool
+) -> None:
+    receiver.faults.arm(Fault(status=200, delay_s=0.5, path="/slow"))
+    surroundings.add_session(session, f"{receiver.url}/slow")
+    async with in_between(surroundings.aws.url) as between:
+        settings = {"CALLBACK_TIMEOUT_S": "1", "AWS_ENDPOINT_URL": between.url}
+        process = Process(surroundings, tmp_path, settings)
+        await asyncio.to_thread(process.start)
+        surroundings.say(session, *range(1, 8))
+        await arrive(receiver, 2)
+        if is_silent:
+            between.is_silent = True
+            assert await asyncio.to_thread(process.child.stop, WITHIN_S) == 0
+    if not is_silent:
+        await become(lambda: "delivery.aws_unavailable" in process.log, True)
+        assert await asyncio.to_thread(process.child.stop, WITHIN_S) == 0
