@@ -74,9 +74,8 @@ def is_host(host: str) -> bool:
         len(label) if label.isascii() else len(label.encode("punycode")) + 4  # `xn--`, RFC 5890
         for label in host.removesuffix(".").split(".")
     ]
-    return (
-        all(0 < size <= MAX_LABEL_BYTES for size in sizes) and sum(sizes) + len(sizes) - 1 <= MAX_HOST_BYTES
-    )
+    is_short = sum(sizes) + len(sizes) - 1 <= MAX_HOST_BYTES
+    return is_short and all(0 < size <= MAX_LABEL_BYTES for size in sizes)
 
 
 class SessionHeader(Contract):

@@ -62,9 +62,7 @@ def _what_is_wrong(url: str) -> str | None:
     if not host:
         return "has no host"
     if not is_host(host) or port == 0:
-        return (
-            "has a host or port that cannot be reached (a name has 253 characters at most, 63 between dots)"
-        )
+        return "has a host or port that cannot be reached (a name has 253 characters at most, a part 63)"
     return None
 
 

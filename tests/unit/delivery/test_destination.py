@@ -58,7 +58,9 @@ def test_what_nothing_may_be_sent_to_says_why(url: str, fault: str) -> None:
 LONGEST = f"{'ж' * 55}.{'ж' * 55}.{'ж' * 55}.{'ж' * 48}"
 
 
-@pytest.mark.parametrize("url", [f"https://{'a' * 2_000}/", f"{'a' * 2_000}://h/", f"wss://{LONGEST}:65535/"])
+@pytest.mark.parametrize(
+    "url", [f"https://{'a' * 2_000}/", f"{'a' * 2_000}://h/", f"x://{'ж' * 600}/", f"wss://{LONGEST}:1/"]
+)
 def test_an_endpoint_fits_into_a_sort_key(url: str) -> None:
     endpoint = read(url).endpoint
     assert 0 < len(parked_index_key(endpoint, SessionId("s" * 32)).sk.encode()) <= 1_024
