@@ -34,6 +34,8 @@ LEASES_EVERY_S: Final = 1.0
 ROOM_EVERY_S: Final = 0.2
 """A full process, or one without a link, looks for room this often."""
 QUEUE_RETRY_S: Final = 2.0
+STOP_WITHIN_S: Final = 15.0
+"""For a long poll, and to release sessions; requests that AWS is not told of show themselves again."""
 TIDY_EVERY: Final = 50
 """After so many new sessions the memory that their beginning took is given back (some milliseconds)."""
 
@@ -96,6 +98,15 @@ class Ingest:
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set and the last session is over."""
         self._health.ready_unless(lambda: "draining" if stop.is_set() else self._no_room())
+        try:
+            async with asyncio.timeout(None) as limit:
+                await self._work(stop, limit)
+        except TimeoutError:
+            logger().warning("ingest.stop_cut_short", sessions=len(self._live))
+        self._metrics.flush(_now_ms())
+        logger().info("ingest.stopped")
+
+    async def _work(self, stop: asyncio.Event, limit: asyncio.Timeout) -> None:
         async with asyncio.TaskGroup() as tasks:
             supporting = [
                 tasks.create_task(work)
@@ -104,6 +115,7 @@ class Ingest:
             receiving = tasks.create_task(self._receive(stop, tasks))
             logger().info("ingest.ready", limit=self._settings.max_sessions)
             await stop.wait()
+            limit.reschedule(asyncio.get_running_loop().time() + STOP_WITHIN_S)
             logger().info("ingest.stopping", sessions=len(self._live))
             self._release_all()
             await receiving
@@ -112,8 +124,6 @@ class Ingest:
                 await self._emptied.wait()
             for task in supporting:
                 task.cancel()
-        self._metrics.flush(_now_ms())
-        logger().info("ingest.stopped")
 
     def _no_room(self) -> str | None:
         """Why no request is received now."""
