@@ -2,7 +2,8 @@
 
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from services.delivery.adapters.names import FoundAddress, Resolver
+from services.delivery.adapters.tunnel import TunnelConnector
 from services.delivery.address import Network, is_allowed
 from services.delivery.destination import DEFAULT_PORTS, Ports, is_allowed_port
 from services.delivery.outcome import NotAnswered, NotSent
 
 KEEP_ALIVE_S = 60.0
 RESOLVED_FOR_S = 10
+MAX_ROUTES = 4
+"""Addresses of one name that are tried through a proxy."""
 
 
 class ForbiddenAddress(OSError):
@@ -55,6 +59,10 @@ class Route:
     server_hostname: str | None
     """Whose certificate is expected, when the URL names an address."""
 
+    def headers(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Of a request on this way."""
+        return {**given} if self.host is None else {**given, "Host": self.host}
+
 
 class Egress:
     """Makes the connector that all requests share, and routes."""
@@ -71,7 +79,7 @@ class Egress:
 
     def connector(self) -> aiohttp.TCPConnector:
         """Connections are re-used per endpoint; requests under way are bounded by the caller."""
-        return aiohttp.TCPConnector(
+        return TunnelConnector(
             limit=0,
             resolver=self._resolver,
             ttl_dns_cache=RESOLVED_FOR_S,
@@ -80,8 +88,8 @@ class Egress:
             socket_factory=None if self._policy.proxy else self._guarded_socket,
         )
 
-    async def route(self, url: str) -> Route:
-        """The way to a URL.
+    async def by_route[T](self, url: str, attempt: Callable[[Route], Awaitable[T]]) -> T:
+        """What `attempt` returns on the first way to a URL on which the proxy finds somebody.
 
         Raises:
             ForbiddenAddress: only with a proxy; else the socket raises it.
@@ -89,29 +97,37 @@ class Egress:
             OSError: the name cannot be resolved; only with a proxy.
             ValueError: it is no URL.
         """
-        parsed = URL(url)
+        *others, last = await self._routes(URL(url))
+        for route in others:
+            with suppress(aiohttp.ClientHttpProxyError):
+                return await attempt(route)
+        return await attempt(last)
+
+    async def _routes(self, url: URL) -> list[Route]:
+        """To each allowed address, when there is a proxy: IPv4 first, since not every proxy has IPv6."""
         if self._policy.proxy is None:
-            return Route(parsed, None, None, None)
-        host, port = parsed.host or "", parsed.port or DEFAULT_PORTS.get(parsed.scheme, 0)
-        addresses = [each["host"] for each in await self._resolver.resolve(host, port)]
-        for address in addresses:
-            self._check(address, port)
-        pinned = addresses[0]
-        netloc = parsed.host_port_subcomponent
-        server = host.rstrip(".") if parsed.scheme in {"https", "wss"} else None
-        return Route(parsed.with_host(pinned), netloc, self._policy.proxy, server)
+            return [Route(url, None, None, None)]
+        host, port = url.host or "", url.port or DEFAULT_PORTS.get(url.scheme, 0)
+        if not is_allowed_port(port, self._policy.ports):
+            raise ForbiddenPort
+        found = [each["host"] for each in await self._resolver.resolve(host, port, socket.AF_UNSPEC)]
+        allowed = [address for address in found if is_allowed(address, self._policy.allowed)]
+        if not allowed:
+            raise ForbiddenAddress
+        server = host.rstrip(".") if url.scheme in {"https", "wss"} else None
+        return [
+            Route(url.with_host(address), url.host_port_subcomponent, self._policy.proxy, server)
+            for address in sorted(allowed, key=lambda address: ":" in address)[:MAX_ROUTES]
+        ]
 
     def _guarded_socket(self, info: FoundAddress) -> socket.socket:
         """Checked where the connection is made: no name is resolved again after this."""
         family, kind, protocol, _, address = info
-        self._check(str(address[0]), int(str(address[1])))
-        return socket.socket(family, kind, protocol)
-
-    def _check(self, address: str, port: int) -> None:
-        if not is_allowed(address, self._policy.allowed):
+        if not is_allowed(str(address[0]), self._policy.allowed):
             raise ForbiddenAddress
-        if not is_allowed_port(port, self._policy.ports):
+        if not is_allowed_port(int(str(address[1])), self._policy.ports):
             raise ForbiddenPort
+        return socket.socket(family, kind, protocol)
 
 
 def outcome_of(error: Exception) -> NotAnswered | NotSent:

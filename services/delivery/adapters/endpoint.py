@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from services.delivery.adapters.egress import Egress, EgressPolicy, outcome_of
+from services.delivery.adapters.egress import Egress, EgressPolicy, Route, outcome_of
+from services.delivery.adapters.tunnel import TunnelRequest
 from services.delivery.adapters.websocket import Websockets, no_redirects
 from services.delivery.destination import Destination
 from services.delivery.outcome import Answered, Outcome
@@ -35,7 +37,9 @@ class Endpoints:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trace_configs=[no_redirects()],
+            request_class=TunnelRequest,
         )
+        self._timeout_s = timeout_s
         self._readers = asyncio.TaskGroup()
         self._websockets = Websockets(self._session, self._egress, self._readers, timeout_s)
 
@@ -59,21 +63,24 @@ class Endpoints:
     async def post(self, request: WebhookRequest) -> Outcome:
         """Makes an HTTP request once."""
         try:
-            route = await self._egress.route(request.url)
-            headers = request.headers if route.host is None else {**request.headers, "Host": route.host}
-            async with self._session.request(
-                request.method,
-                route.url,
-                data=request.body,
-                headers=headers,
-                allow_redirects=False,
-                proxy=route.proxy,
-                server_hostname=route.server_hostname,
-            ) as response:
-                await _drain(response.content)
-                return Answered(response.status, retry_after_s(response.headers, time.time()))
+            async with asyncio.timeout(self._timeout_s) as limit:
+                return await self._egress.by_route(request.url, partial(self._post, request, limit))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return outcome_of(error)
+
+    async def _post(self, request: WebhookRequest, limit: asyncio.Timeout, route: Route) -> Answered:
+        async with self._session.request(
+            request.method,
+            route.url,
+            data=request.body,
+            headers=route.headers(request.headers),
+            allow_redirects=False,
+            proxy=route.proxy,
+            server_hostname=route.server_hostname,
+        ) as response:
+            limit.reschedule(None)  # it is answered, however long its body may be
+            await _drain(response.content)
+            return Answered(response.status, retry_after_s(response.headers, time.time()))
 
 
 async def _drain(body: aiohttp.StreamReader) -> None:

@@ -7,11 +7,12 @@ next attempt opens another one, after the delay that the session's schedule has 
 import asyncio
 import time
 from collections import OrderedDict
+from functools import partial
 from http import HTTPStatus
 
 import aiohttp
 
-from services.delivery.adapters.egress import Egress, outcome_of
+from services.delivery.adapters.egress import Egress, Route, outcome_of
 from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
 from services.delivery.retry import retry_after_s
 from services.delivery.webhook import WebhookRequest
@@ -155,20 +156,22 @@ class Websockets:
             self._connections.move_to_end(session)
             return known
         await self._tidy()
-        route = await self._egress.route(request.url)
         headers = {name: value for name, value in request.headers.items() if name not in PER_MESSAGE}
-        socket = await self._client.ws_connect(
+        socket = await self._egress.by_route(request.url, partial(self._connect, headers))
+        connection = self._connections[session] = _Connection(socket, self._readers)
+        self._connections.move_to_end(session)
+        return connection
+
+    async def _connect(self, headers: dict[str, str], route: Route) -> aiohttp.ClientWebSocketResponse:
+        return await self._client.ws_connect(
             route.url,
-            headers=headers if route.host is None else {**headers, "Host": route.host},
+            headers=route.headers(headers),
             proxy=route.proxy,
             server_hostname=route.server_hostname,
             autoping=False,
             max_msg_size=MAX_MESSAGE_BYTES,
             timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),  # pyright: ignore[reportCallIssue]  # an attrs class
         )
-        connection = self._connections[session] = _Connection(socket, self._readers)
-        self._connections.move_to_end(session)
-        return connection
 
     async def _drop(self, session: str) -> None:
         connection = self._connections.pop(session, None)

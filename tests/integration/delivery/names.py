@@ -12,14 +12,17 @@ class Names(AbstractResolver):
     def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]]) -> None:
         self._answers = {name: list(each) for name, each in answers.items()}
         self.asked: list[str] = []
+        self.families: set[int] = set()
+        """That were asked for."""
 
     async def resolve(
         self,
         host: str,
         port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 -- what is asked for is not looked at
+        family: socket.AddressFamily = socket.AF_INET,
     ) -> list[ResolveResult]:
         self.asked.append(host)
+        self.families.add(family)
         answers = self._answers.get(host)
         if not answers:
             raise OSError(f"nobody knows {host}")

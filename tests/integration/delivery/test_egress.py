@@ -1,6 +1,7 @@
 """TLS as receivers have it, and an HTTP proxy on the way."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from ipaddress import ip_network
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import ResolveResult
 
 from contracts.session import Callback
 from emulators.receiver.server import Receiver, ReceiverOptions, serve
@@ -23,7 +25,15 @@ from tests.unit.delivery.messages import message
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 PORTS = [range(1, 65_536)]
-NAMES = {"hooks.example": [["127.0.0.1"]], "localhost": [["127.0.0.1"]], "inside.example": [["10.0.0.1"]]}
+WITHIN_S = 10.0
+NAMES = {
+    "hooks.example": [["127.0.0.1"]],
+    "localhost": [["127.0.0.1"]],
+    "inside.example": [["10.0.0.1"]],
+    "two.example": [["10.0.0.1", "127.0.0.2", "127.0.0.1"]],
+    "six.example": [["::1"]],
+    "both.example": [["::1", "127.0.0.1"]],
+}
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +129,11 @@ class Proxy:
         self.asked.append(f"{method} {target}")
         self.headers.append(headers)
         host, _, port = target.removeprefix("http://").partition("/")[0].rpartition(":")
-        onward_reader, onward_writer = await asyncio.open_connection(host, int(port))
+        try:
+            onward_reader, onward_writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except OSError:
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            return writer.close()
         if method == "CONNECT":
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
@@ -128,6 +142,7 @@ class Proxy:
         async with asyncio.TaskGroup() as both:
             both.create_task(_pipe(reader, onward_writer))
             both.create_task(_pipe(onward_reader, writer))
+        return None
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,6 +189,54 @@ async def test_plain_http_goes_through_the_proxy_too() -> None:
         assert between.asked == [f"POST http://127.0.0.1:{receiver.port}/x"]
         [received] = receiver.recorder.received
         assert received.headers["host"] == f"hooks.example:{receiver.port}"
+
+
+async def test_of_the_addresses_that_are_allowed_the_next_is_tried(certificates: Certificates) -> None:
+    async with https(certificates) as server, proxy() as between:
+        policy = EgressPolicy(
+            [*LOOPBACK, ip_network("::1/128")],
+            PORTS,
+            proxy=f"http://127.0.0.1:{between.port}",
+            ca_file=certificates.authority,
+        )
+        outcome = await post(policy, f"https://two.example:{server.port}/")
+        assert outcome == NotAnswered("tls")  # of a server with another name
+        assert between.asked == [f"CONNECT 127.0.0.{last}:{server.port}" for last in (2, 1)]
+        between.asked.clear()
+        assert await post(policy, f"https://six.example:{between.port + 1}/") == NotAnswered("connection")
+        await post(policy, f"https://both.example:{server.port}/")
+        assert between.asked == [f"CONNECT [::1]:{between.port + 1}", f"CONNECT 127.0.0.1:{server.port}"]
+
+
+async def test_a_websocket_goes_through_a_tunnel(receiver: Receiver) -> None:
+    async with proxy() as between:
+        policy = EgressPolicy(LOOPBACK, PORTS, proxy=f"http://127.0.0.1:{between.port}")
+        assert await post(policy, f"ws://hooks.example:{receiver.port}/x") == Answered(200)
+        assert between.asked == [f"CONNECT 127.0.0.1:{receiver.port}"]
+        [received] = receiver.recorder.received
+        assert (received.body, received.headers["host"]) == ("{}", f"hooks.example:{receiver.port}")
+
+
+class Silent(Names):
+    """Does not answer."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        await super().resolve(host, port, family)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+async def test_a_name_that_nobody_answers_for_takes_no_longer_than_an_attempt(scheme: str) -> None:
+    policy = EgressPolicy(LOOPBACK, PORTS, proxy="http://127.0.0.1:1")
+    names = Silent(NAMES)
+    destination = read_destination(Callback(url=f"{scheme}://hooks.example/"), PORTS)
+    request = prepare(message(1), "{}", destination, Credentials(), 0)
+    async with Endpoints(policy, 0.1, names) as endpoints, asyncio.timeout(WITHIN_S):
+        assert await endpoints.send(request, destination, logged=True) == NotAnswered("timeout")
+    assert names.families == {socket.AF_UNSPEC}
 
 
 async def test_a_proxy_is_not_asked_for_what_is_forbidden() -> None:
