@@ -4,6 +4,10 @@ Two deliveries run at the same time on the same machine, each with a queue, a ta
 and 150 live calls; the second has fifty calls more, whose endpoints are dead. What else the machine does
 falls on both alike, so that their difference is the dead endpoints' doing: compared is the time from the
 receipt of a message to its request, of the live calls.
+
+The slowest hundredth is what a busy machine disturbs first, by whole turns of its scheduler, and it may
+strike one side more than the other. It strikes for a moment: the window is cut into parts, each has a ratio
+of its own, and their median is compared. Whatever the dead endpoints cost, they cost in every part.
 """
 
 import asyncio
@@ -14,6 +18,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -29,10 +34,10 @@ LIVE = 150
 DEAD = 50
 MESSAGES_PER_CALL_S = 0.4
 WARM_UP_S = 4.0
-WINDOW_S = 25.0
+WINDOW_S = 45.0
 ALLOWED = 1.5
-FEW_MS = 15.0
-"""Below this both are as quick as a machine with two processors tells apart: one turn of its scheduler."""
+PARTS = 9
+"""Of the window, each with a ratio of its own."""
 SETTINGS = {
     "LOG_LEVEL": "DEBUG",
     "RETRY_FOR_S": "86400",
@@ -150,9 +155,12 @@ async def test_fifty_dead_endpoints_do_not_delay_live_calls(
             f" p99 {quantile(values, 0.99):.1f} ms, {len(values)} requests, CPU {used_s / WINDOW_S:.0%}",
             end="",
         )
-    print(f"; p99 ratio {p99[1] / p99[0]:.2f}")
+    ratios = sorted(quantile(b, 0.99) / quantile(a, 0.99) for a, b in zip(*map(parts, handled), strict=True))
+    print(
+        f"; p99 ratio {p99[1] / p99[0]:.2f}, of {PARTS} parts {', '.join(f'{each:.2f}' for each in ratios)}"
+    )
     assert min(len(values) for values in handled) >= 0.9 * LIVE * MESSAGES_PER_CALL_S * WINDOW_S
-    assert p99[1] <= max(ALLOWED * p99[0], FEW_MS)
+    assert median(ratios) <= ALLOWED
     await become(
         lambda: {beside.surroundings.parked(call.session) is not None for call in beside.dead}, {True}, 30
     )
@@ -164,6 +172,12 @@ async def test_fifty_dead_endpoints_do_not_delay_live_calls(
             assert [int(each) for each in ids(took) if "." not in each] == list(range(1, call.finals + 1))
             assert side.surroundings.parked(call.session) is None
         await asyncio.to_thread(side.process.child.check)
+
+
+def parts(values: list[float]) -> list[list[float]]:
+    """In their order, equally many in each; both sides speak at one rate, so that parts are simultaneous."""
+    size = len(values) // PARTS
+    return [values[at * size : (at + 1) * size] for at in range(PARTS)]
 
 
 async def speak(sides: tuple[Side, Side], duration_s: float) -> None:
