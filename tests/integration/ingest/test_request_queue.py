@@ -124,8 +124,8 @@ async def test_a_queue_that_answers_nonsense_is_a_failure_too(
     aws: AwsEndpoint, stack: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(aws, stack)
-    async with in_between(aws.url) as between:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", between.url)
+    async with in_between((aws.apart or aws).url) as between:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", between.url)
         async with RequestQueue(stack.session_requests_url) as queue:
             request = await received(queue)
             for between.nonsense in ("<html>Please sign in</html>", "[]", '"fine"'):
