@@ -98,6 +98,15 @@ def test_a_segment_uid_of_nothing_is_none() -> None:
         assert FragmentScanner().feed(head) == [FragmentStarted()]
 
 
+def test_an_element_may_have_64_kib_and_no_more() -> None:
+    largest = simple_block(1, 0, bytes(64 * 1024 - 4))
+    assert FragmentScanner().feed(segment(cluster(T0_MS, largest)))[-1] == Block(
+        C, T0_MS, bytes(64 * 1024 - 4)
+    )
+    with pytest.raises(MalformedFragment):
+        FragmentScanner().feed(segment(cluster(T0_MS), b"\xa3" + size8(64 * 1024 + 1)))
+
+
 def test_an_error_names_element_offset_and_size() -> None:
     head = segment(cluster(T0_MS))
     with pytest.raises(MalformedFragment) as caught:

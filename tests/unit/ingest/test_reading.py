@@ -215,11 +215,13 @@ def test_another_contacts_format_says_nothing_of_this_call() -> None:
     assert played.pcm == stereo(pairs(0, 34))[: len(played.pcm)]
 
 
-def test_a_one_sided_call_is_noticed_once() -> None:
+def test_a_one_sided_call_is_noticed_once_after_ten_seconds() -> None:
     played = Played().opened()
-    customer = [found for found in pairs(0, 200) if found[0] == 0]
-    for at in range(0, len(customer), 17):
-        played.plays(fragment(customer[at : at + 17]))
+    customer = [found for found in pairs(0, 300) if found[0] == 0]
+    for number, block in enumerate(customer):
+        played.plays(fragment([block]))
+        told = len(played.pcm) >= samples_of_ms(10_000) * 4
+        assert len(played.sent(Notice)) == told, number
     [notice] = played.sent(Notice)
     assert notice.code == "one_sided_audio"
     assert "agent" in notice.explanation

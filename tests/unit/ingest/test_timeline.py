@@ -231,8 +231,24 @@ def test_a_call_that_begins_far_from_its_start_is_believed_after_more_than_a_fra
     timeline = Timeline(CHUNK, start_ms=T0_MS)
     far = moved(pairs(30), ms)
     assert laid(far[:40], timeline, flush=False) == []
-    assert joined(laid(far[40:], timeline)) == expected_stereo(far, T0_MS + ms)
+    out = laid(far[40:], timeline, flush=False)
     assert timeline.t0_ms == T0_MS + ms
+    assert joined([*out, *timeline.flush()]) == expected_stereo(far, T0_MS + ms)
+
+
+def test_first_times_that_bear_one_another_out_nowhere_begin_nothing() -> None:
+    timeline = Timeline(CHUNK, start_ms=T0_MS)
+    out = laid([*moved(pairs(17), 3_600_000), *moved(pairs(17), 7_200_000)], timeline, flush=False)
+    assert timeline.t0_ms is None
+    assert of_kind(Misplaced, out) == [Misplaced("clock_jumped", 0, samples_of_ms(3_600_000))]
+    laid(moved(pairs(17, first=17), 7_200_000), timeline, flush=False)
+    assert timeline.t0_ms == T0_MS + 7_200_000
+
+
+def test_a_time_before_1970_begins_nothing() -> None:
+    timeline = Timeline(CHUNK, start_ms=100)
+    laid([(C, -5, audio(1, 64)), (A, -5, audio(2, 64))], timeline)
+    assert timeline.t0_ms is None
 
 
 def test_at_the_end_the_little_that_there_is_of_a_call_is_believed() -> None:
@@ -260,6 +276,28 @@ def test_what_waits_for_the_first_position_is_bounded() -> None:
 def test_a_hole_up_to_the_limit_is_filled() -> None:
     blocks = [*pairs(2), (C, T0_MS + 128 + 30_000, audio(1, 64)), (A, T0_MS + 128 + 30_000, audio(2, 64))]
     assert joined(laid(blocks, Timeline(CHUNK))) == expected_stereo(blocks, T0_MS)
+
+
+@pytest.mark.parametrize(("hole_ms", "skips"), [(30_000, 0), (30_001, 1)])
+def test_thirty_seconds_are_filled_and_no_more(hole_ms: int, skips: int) -> None:
+    out = laid([*pairs(2), *moved(pairs(2), 128 + hole_ms)], Timeline(CHUNK))
+    assert len(of_kind(Skipped, out)) == skips
+    assert len(of_kind(Gap, out)) == 1 - skips
+
+
+@pytest.mark.parametrize(("hole_ms", "holes"), [(20, 0), (21, 1)])
+def test_a_hole_of_one_lane_is_told_when_it_is_more_than_jitter(hole_ms: int, holes: int) -> None:
+    late: Placed = (C, T0_MS + 128 + hole_ms, audio(7, 64))
+    agent = [block for block in pairs(6) if block[0] is A]
+    out = laid([*pairs(2), *agent[2:], late], Timeline(CHUNK))
+    assert len(of_kind(Hole, out)) == holes
+
+
+@pytest.mark.parametrize(("first_ms", "begins"), [(30_000, True), (30_001, False), (-30_000, True)])
+def test_a_first_time_near_connects_start_is_believed_at_once(first_ms: int, begins: bool) -> None:
+    timeline = Timeline(CHUNK, start_ms=T0_MS)
+    laid(moved(pairs(2), first_ms), timeline, flush=False)
+    assert (timeline.t0_ms is not None) is begins
 
 
 @pytest.mark.parametrize("hole_blocks", [17, 80, 460])
@@ -303,6 +341,21 @@ def test_a_lane_that_lags_into_a_gap_ends_it_sooner() -> None:
     late: Placed = (A, T0_MS + 1500, audio(9, 100))
     out = laid([*pairs(4), (C, T0_MS + 3000, audio(8, 64)), late], Timeline(CHUNK))
     gaps = [Gap(samples_of_ms(256), samples_of_ms(1500)), Gap(samples_of_ms(1600), samples_of_ms(3000))]
+    assert of_kind(Gap, out) == gaps
+
+
+def test_a_lane_that_lags_before_a_gap_changes_nothing_of_it() -> None:
+    ahead: Placed = (C, T0_MS + 256, audio(1, 64))
+    lagging: Placed = (A, T0_MS + 256, audio(2, 32))
+    blocks = [*pairs(4), ahead, (C, T0_MS + 2000, audio(3, 64)), lagging, (A, T0_MS + 2000, audio(4, 64))]
+    out = laid(blocks, Timeline(CHUNK))
+    assert of_kind(Gap, out) == [Gap(samples_of_ms(320), samples_of_ms(2000))]
+
+
+def test_two_gaps_of_which_one_lane_alone_tells_are_both_told() -> None:
+    blocks = [*pairs(4), (C, T0_MS + 2000, audio(3, 64)), (C, T0_MS + 5000, audio(4, 64))]
+    out = laid(blocks, Timeline(CHUNK))
+    gaps = [Gap(samples_of_ms(256), samples_of_ms(2000)), Gap(samples_of_ms(2064), samples_of_ms(5000))]
     assert of_kind(Gap, out) == gaps
 
 
