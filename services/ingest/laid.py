@@ -20,7 +20,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """No audio in this range; the output goes on at `end`."""
+    """No audio in this range; the output goes on at `end`, shortly before the audio does (see `Gap`)."""
 
     position: int
     end: int
@@ -37,7 +37,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Neither lane had audio in this range; it is filled with silence, which comes after this."""
+    """Neither lane had audio in this range; its silence, if it is not skipped, comes after this."""
 
     position: int
     end: int

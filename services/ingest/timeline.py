@@ -208,10 +208,11 @@ class Timeline:
         """Silence from `end` to `start`, or a skip over what both lanes miss."""
         missing_from = end if lane.missing_from is None else lane.missing_from
         lane.missing_from = None
-        if start - self.reached > MAX_FILLED_SAMPLES:
+        both_from = self.reached
+        if start - both_from > MAX_FILLED_SAMPLES:
             end = self._skip(start, laid)
             missing_from = max(missing_from, end)
-        self._gaps.begin(self.reached, start, laid)
+        self._gaps.begin(both_from, start, laid)
         for first, last in self._gaps.apart(missing_from, start) if lane.begun else ():
             if last - first > COUNTED_HOLE_SAMPLES:
                 laid.append(Hole(lane.channel, first, last))

@@ -115,6 +115,9 @@ def test_a_jump_becomes_a_skip() -> None:
     assert played.sent(Skip) == []
     played.plays(fragment(pairs(1017, 17)))
     [skip] = played.sent(Skip)
+    told = [c.frame for c in played.commands if isinstance(c, Send) and isinstance(c.frame, Skip | Notice)]
+    assert isinstance(told[0], Notice), "the exact range comes first"
+    assert (told[0].from_samples, told[0].to_samples) == (skip.from_samples, samples_of_ms(64_000))
     assert skip.from_samples == samples_of_ms(256)
     following = [c.position for c in played.commands if isinstance(c, SendAudio)]
     assert skip.to_samples in following

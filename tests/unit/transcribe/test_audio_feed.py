@@ -167,6 +167,14 @@ def test_a_hole_that_is_filled_is_told_once_and_moves_nothing() -> None:
     assert feed.take_holes((9_000, 9_000)) == [Hole(800, 9_000, "lost"), Hole(9_000, 10_000, "lost")]
 
 
+def test_a_skip_whose_exact_range_was_told_before_is_no_hole_of_its_own() -> None:
+    feed = streaming()
+    feed.note(Hole(800, 9_000, "lost"))
+    feed.skip(Hole(800, 8_000, "lost"))
+    assert feed.expected == 8_000
+    assert feed.take_holes((9_000, 9_000)) == [Hole(800, 9_000, "lost")]
+
+
 def test_a_successor_tells_no_hole_that_the_log_has() -> None:
     feed = AudioFeed(800, holes_until=9_000)
     feed.note(Hole(800, 9_000, "lost"))
