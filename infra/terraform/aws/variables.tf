@@ -489,6 +489,11 @@ variable "ec2" {
   }
 
   validation {
+    condition     = var.ec2 == null || !can(regex("^(aws|ecs|fargate)", var.prefix))
+    error_message = "ECS takes no capacity provider whose name begins with aws, ecs or fargate: choose another prefix."
+  }
+
+  validation {
     condition     = var.ec2 == null || var.private || (var.vpc_id != null && !var.assign_public_ip)
     error_message = "Tasks on instances get no public address: ec2 needs private = true, or subnets behind a NAT gateway (vpc_id, subnet_ids, assign_public_ip = false)."
   }

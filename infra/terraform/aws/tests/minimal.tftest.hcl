@@ -85,6 +85,19 @@ run "refuses_instances_without_a_way_out" {
   expect_failures = [var.ec2]
 }
 
+run "refuses_instances_under_a_name_of_ecs" {
+  command = plan
+
+  variables {
+    prefix       = "ecs-calls"
+    private      = true
+    deepgram_api = "ws://deepgram.example.internal:8080/v1/listen"
+    ec2          = { instance_type = "c7g.xlarge", max = 2 }
+  }
+
+  expect_failures = [var.ec2]
+}
+
 run "refuses_capacity_that_is_not_there" {
   command = plan
 
