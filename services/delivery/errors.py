@@ -1,6 +1,10 @@
 """What goes wrong outside of this process; whoever meets one of these tries again later."""
 
 
+class UnreadableItem(Exception):
+    """An item of the session store is of a form that a later release writes: that can go on with it."""
+
+
 class Unavailable(Exception):
     """A service of AWS did not do what was asked of it, for now."""
 

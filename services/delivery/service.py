@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
-from contracts.model import ContactId, SessionId
+from contracts.model import ContactId, Contract, SessionId
 from contracts.queue import ReplayRequest, TranscriptMessage
 from services.delivery.adapters.courier import Courier
 from services.delivery.adapters.in_hand import MAX_HELD, InHand
@@ -20,6 +20,7 @@ from services.delivery.errors import QueueUnavailable
 from services.delivery.retry import Schedules
 from services.delivery.session_lane import Held, HeldReplay, SessionLane
 from telemetry.health import Health, why
+from telemetry.log import logger
 from telemetry.metrics import Metrics
 
 RECEIVERS = 2
@@ -28,6 +29,12 @@ MAX_SESSIONS = 10_000
 """Sessions that are remembered; those that were idle longest are forgotten first."""
 LOOK_FOR_ROOM_S = 0.2
 FLUSH_EVERY_S = 5.0
+
+
+class _Any(Contract):
+    """Of whatever version."""
+
+    version: int
 
 
 class Delivery:
@@ -115,15 +122,27 @@ class Delivery:
                 messages = await self._patience.insist(self._received)
                 for message in messages:
                     self._in_hand.hold(message.receipt_handle, asked_at_s)
-                for message in messages:
-                    self._take(message, lanes)
+                await self._take_all(messages, lanes)
         self._health.over("receiving messages")
 
-    def _take(self, queued: QueuedMessage, lanes: asyncio.TaskGroup) -> None:
-        held = _read(queued)
-        if held is None:
-            lanes.create_task(self._bury(queued))
-            return
+    async def _take_all(self, messages: Sequence[QueuedMessage], lanes: asyncio.TaskGroup) -> None:
+        """What a later release wrote is left to it, and so is what follows in its group."""
+        left: dict[str, list[str]] = {}
+        for queued in messages:
+            held = None if queued.group in left else _read(queued)
+            if held is not None:
+                self._take(queued, held, lanes)
+            elif queued.group in left or _is_later(queued.body):
+                left.setdefault(queued.group, []).append(queued.receipt_handle)
+            else:
+                lanes.create_task(self._bury(queued))
+        for group, receipts in left.items():
+            logger(session_id=SessionId(group)).error(
+                "delivery.message_of_later_release", count=len(receipts)
+            )
+            await self._in_hand.release(receipts, for_later=True)
+
+    def _take(self, queued: QueuedMessage, held: Held | HeldReplay, lanes: asyncio.TaskGroup) -> None:
         source = held.request if isinstance(held, HeldReplay) else held.message
         session = self._session(source.session_id, source.contact_id)
         session.receipts.add(queued.receipt_handle)
@@ -166,6 +185,13 @@ def _read(queued: QueuedMessage) -> Held | HeldReplay | None:
         return HeldReplay(ReplayRequest.model_validate_json(queued.body), queued.receipt_handle)
     except ValidationError:
         return None
+
+
+def _is_later(body: str) -> bool:
+    try:
+        return _Any.model_validate_json(body).version > 1
+    except ValidationError:
+        return False
 
 
 def _now_ms() -> int:

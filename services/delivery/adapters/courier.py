@@ -9,6 +9,7 @@ from services.delivery.adapters.poster import Ports, Poster, Session
 from services.delivery.adapters.replay import Replays
 from services.delivery.destination import Ports as AllowedPorts
 from services.delivery.destination import read_destination
+from services.delivery.errors import UnreadableItem
 from services.delivery.retry import Schedules
 from services.delivery.session_lane import (
     Abandon,
@@ -56,6 +57,12 @@ class Courier:
                     await self._go_on(session)
                 except Lapsed:
                     await self._let_go(session)
+        except UnreadableItem as error:
+            logger(session_id=session.id, contact_id=session.contact_id).error(
+                "delivery.item_unreadable", exc_info=error
+            )
+            while session.receipts:
+                await self._let_go(session, for_later=True)
         except Stopping:
             while session.receipts:
                 session.lane.clear()
@@ -78,7 +85,7 @@ class Courier:
         if step is not None:
             await self._take(session, step)
 
-    async def _let_go(self, session: Session) -> None:
+    async def _let_go(self, session: Session, *, for_later: bool = False) -> None:
         """Leaves the session to whoever has it now; what nobody has comes again, under new receipts.
 
         The lane is a new one: what this process thinks of the session may be wrong by now.
@@ -92,7 +99,7 @@ class Courier:
         logger(session_id=session.id, contact_id=session.contact_id).warning(
             "delivery.session_lapsed", count=len(receipts)
         )
-        await self._in_hand.release(held)
+        await self._in_hand.release(held, for_later=for_later)
 
     async def _learn(self, session: Session) -> ParkedSession | None:
         """Reads the header once, and how far delivery got.

@@ -65,13 +65,17 @@ class InHand:
         """Whether another batch may be taken in hand."""
         return len(self._until_s) <= MAX_HELD - BATCH
 
-    async def release(self, receipts: Iterable[str]) -> None:
-        """Lets messages go: another process has them at once, in order."""
+    async def release(self, receipts: Iterable[str], *, for_later: bool = False) -> None:
+        """Lets messages go: another process has them at once, in order.
+
+        With `for_later` after a third of the visibility: this process would only have them again.
+        """
+        after_s = max(1, self._visibility_s // 3) if for_later else 0
         for batch in _batches(receipts):
             for receipt in batch:
                 self.forget(receipt)
             try:
-                await self._queue.set_visibility(batch, 0)
+                await self._queue.set_visibility(batch, after_s)
             except QueueUnavailable as error:
                 logger().warning("delivery.release_failed", count=len(batch), exc_info=error)
 

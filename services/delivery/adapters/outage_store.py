@@ -1,5 +1,7 @@
 """What all processes of delivery know of each other's endpoints: who fails, and which sessions wait."""
 
+from pydantic import TypeAdapter
+
 from contracts.delivery import (
     ENDPOINTS,
     PARKED_INDEX,
@@ -10,13 +12,17 @@ from contracts.delivery import (
     endpoint_key,
     untold_event_key,
 )
-from contracts.model import Contract
 from services.delivery.adapters.table import ABSENT, Condition, Delete, Put, Table
+from services.delivery.errors import UnreadableItem
+from telemetry.log import logger
 
 PAGE = 100
 """Items that are read at once: they are parsed in one go, and live calls wait for it."""
 FORGET_AFTER_S = 7 * 86_400
 """An endpoint that no call uses any more."""
+_DISABLED = TypeAdapter(DisabledEndpoint)
+_PARKED = TypeAdapter(ParkedSession)
+_UNTOLD = TypeAdapter(UntoldEvent)
 
 
 class OutageStore:
@@ -52,30 +58,41 @@ class OutageStore:
 
     async def all_untold(self) -> list[UntoldEvent]:
         """What the bus may not know: whoever changed the store is about to tell, or died."""
-        return await self._all(UNTOLD_EVENTS, "", UntoldEvent)
+        return _readable(await self._all(UNTOLD_EVENTS, _UNTOLD))
 
     async def disabled(self, endpoint: str) -> DisabledEndpoint | None:
-        """The endpoint's item; None: it is not disabled."""
+        """The endpoint's item; None: it is not disabled. Raises: UnreadableItem."""
         [item] = await self._table.get(endpoint_key(endpoint))
-        return None if item is None else DisabledEndpoint.model_validate_json(item.body)
+        return None if item is None else item.read(_DISABLED)
 
-    async def all_disabled(self) -> list[DisabledEndpoint]:
-        """All endpoints that are disabled."""
-        return await self._all(ENDPOINTS, "", DisabledEndpoint)
+    async def all_disabled(self) -> dict[str, DisabledEndpoint | None]:
+        """All endpoints that are disabled; None: by a later release, which will probe it."""
+        return await self._all(ENDPOINTS, _DISABLED)
 
     async def all_parked(self) -> list[ParkedSession]:
         """All sessions that are parked."""
-        return await self._all(PARKED_INDEX, "", ParkedSession)
+        return _readable(await self._all(PARKED_INDEX, _PARKED))
 
-    async def _all[T: Contract](self, pk: str, prefix: str, model: type[T]) -> list[T]:
-        found: list[T] = []
+    async def _all[T](self, pk: str, form: TypeAdapter[T]) -> dict[str, T | None]:
+        """By sort key; None: of a form that a later release writes, whose processes look after it."""
+        found: dict[str, T | None] = {}
         after: str | None = None
-        while page := await self._table.query(pk, prefix, after=after, limit=PAGE):
-            found += [model.model_validate_json(item.body) for item in page]
+        while page := await self._table.query(pk, "", after=after, limit=PAGE):
+            for item in page:
+                try:
+                    found[item.sk] = item.read(form)
+                except UnreadableItem:
+                    found[item.sk] = None
             after = page[-1].sk
             if len(page) < PAGE:
                 break
+        if unreadable := sum(each is None for each in found.values()):
+            logger().error("delivery.item_unreadable", kind=pk, count=unreadable)
         return found
+
+
+def _readable[T](found: dict[str, T | None]) -> list[T]:
+    return [each for each in found.values() if each is not None]
 
 
 def _kept(untold: UntoldEvent) -> Put:

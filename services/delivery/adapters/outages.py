@@ -155,7 +155,7 @@ class Outages:
             Unavailable: not all of it was done.
         """
         began_s = time.monotonic()
-        disabled = {each.endpoint: each for each in await self._store.all_disabled()}
+        disabled = await self._store.all_disabled()
         for endpoint in {*disabled, *self._gates.open}:
             gate = self._gates.of(endpoint)
             if gate.learnt_at_s < began_s and gate.breaker.is_open != (endpoint in disabled):
@@ -176,7 +176,7 @@ class Outages:
         for each in parked:
             waiting.setdefault(each.endpoint, []).append(each)
         for endpoint in disabled.values():
-            if endpoint.probe_at_ms <= now_ms:
+            if endpoint and endpoint.probe_at_ms <= now_ms:
                 await self._probe(endpoint, waiting.get(endpoint.endpoint, []))
         for untold in await self._store.all_untold():
             if untold.stored_at_ms < now_ms - 2_000 * self._look_every_s:

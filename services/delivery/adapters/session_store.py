@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
 from contracts.delivery import (
     UNDELIVERED_PREFIX,
@@ -29,7 +29,8 @@ from contracts.session import (
     header_key,
     record_key,
 )
-from services.delivery.adapters.table import Condition, Delete, Put, Table
+from services.delivery.adapters.table import Condition, Delete, Item, Put, Table
+from services.delivery.errors import UnreadableItem
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
@@ -38,6 +39,13 @@ PLACES_PER_RECORD = 1_000_000
 """`place` of a mark is `n * PLACES_PER_RECORD + k`, one number that a condition can compare."""
 PAGE = 25
 """Records of a log that are read at once."""
+FOR_CALLBACKS = ("final", "ended")
+"""Kinds of records that have messages."""
+_ANY_KIND = TypeAdapter(dict[str, object])
+_HEADER = TypeAdapter(SessionHeader)
+_MARK = TypeAdapter(DeliveryMark)
+_PARKED = TypeAdapter(ParkedSession)
+_UNDELIVERED = TypeAdapter(UndeliveredMessage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,10 @@ class Progress:
 
 
 class SessionStore:
-    """Reads are consistent: what another process wrote is seen. Every method may raise `StoreUnavailable`."""
+    """Reads are consistent: what another process wrote is seen.
+
+    Every method may raise `StoreUnavailable`, those that read `UnreadableItem`, too.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -68,21 +79,21 @@ class SessionStore:
         [item] = await self._table.get(header_key(session_id))
         if item is None:
             return None
-        return StoredHeader(SessionHeader.model_validate_json(item.body), item.expires_at)
+        return StoredHeader(item.read(_HEADER), item.expires_at)
 
     async def progress(self, session_id: SessionId) -> Progress:
         """The mark, and whether the session is parked."""
         mark, parked = await self._table.get(delivery_mark_key(session_id), parked_key(session_id))
-        stored = DeliveryMark.model_validate_json(mark.body) if mark else None
+        stored = mark.read(_MARK) if mark else None
         return Progress(
             (stored.n, stored.k) if stored else None,
-            ParkedSession.model_validate_json(parked.body) if parked else None,
+            parked.read(_PARKED) if parked else None,
         )
 
     async def message(self, session_id: SessionId, n: int) -> str | None:
         """The callback's body in log record `n`; None: there is none."""
         [item] = await self._table.get(record_key(session_id, n))
-        return None if item is None else _body(LOG_RECORD.validate_json(item.body))
+        return None if item is None else _body(item.read(LOG_RECORD))
 
     async def messages_after(
         self, session_id: SessionId, contact_id: ContactId, n: int
@@ -96,7 +107,7 @@ class SessionStore:
         messages: list[TranscriptMessage] = []
         for item in records:
             n = int(item.sk.removeprefix(LOG_PREFIX))
-            message = _message(item.body, contact_id)
+            message = _message(item, contact_id)
             if message:
                 messages.append(message)
         return n, messages
@@ -131,7 +142,7 @@ class SessionStore:
         """A page of what was given up of the session after record `after_n`, in order."""
         after = undelivered_key(session_id, after_n)
         items = await self._table.query(after.pk, UNDELIVERED_PREFIX, after=after.sk, limit=PAGE)
-        return [UndeliveredMessage.model_validate_json(item.body) for item in items]
+        return [item.read(_UNDELIVERED) for item in items]
 
     async def redelivered(self, message: UndeliveredMessage) -> None:
         """Forgets that a message was given up."""
@@ -142,10 +153,12 @@ class SessionStore:
         await self._table.delete(Delete(undelivered_index_key(endpoint, session_id)))
 
 
-def _message(body: str, contact_id: ContactId) -> TranscriptMessage | None:
+def _message(item: Item, contact_id: ContactId) -> TranscriptMessage | None:
     try:
-        record = LOG_RECORD.validate_json(body)
-    except ValidationError:
+        record = item.read(LOG_RECORD)
+    except UnreadableItem:
+        if _ANY_KIND.validate_json(item.body).get("type") in FOR_CALLBACKS:
+            raise
         return None  # of a kind that a later version writes: nothing for a callback that we know of
     text = _body(record)
     if text is None:

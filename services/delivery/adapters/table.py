@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import TypeAdapter, ValidationError
 
 from contracts.model import Contract
 from contracts.session import StoreKey
 from services.delivery.adapters.reads import Reads
-from services.delivery.errors import StoreUnavailable
+from services.delivery.errors import StoreUnavailable, UnreadableItem
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -23,6 +24,17 @@ class Item:
     body: str
     expires_at: str | None
     """Epoch seconds; None: never."""
+
+    def read[T](self, form: TypeAdapter[T]) -> T:
+        """What is in it.
+
+        Raises:
+            UnreadableItem: it is of another form.
+        """
+        try:
+            return form.validate_json(self.body)
+        except ValidationError as error:
+            raise UnreadableItem(self.sk) from error
 
 
 @dataclass(frozen=True, slots=True)
