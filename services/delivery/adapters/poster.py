@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -165,6 +165,20 @@ class Poster:
         """
         self._in_hand.must_hold(session.hand)
 
+    async def while_held[T](self, session: Session, write: Callable[[], Awaitable[T]]) -> T:
+        """What `write` returns, once it succeeds.
+
+        Raises:
+            Lapsed: another may have the session; nothing more is written of it.
+            Stopping: before it did.
+        """
+
+        async def write_ours() -> T:
+            self.must_hold(session)
+            return await write()
+
+        return await self._patience.insist(write_ours)
+
     async def _send(
         self, session: Session, held: Held, body: str, destination: Destination
     ) -> tuple[Outcome, bool]:
@@ -232,7 +246,6 @@ class Poster:
         Raises:
             Lapsed: it was not given up by us.
         """
-        self.must_hold(session)
         now_ms = _now_ms()
         undelivered = UndeliveredMessage(
             session_id=session.id,
@@ -244,7 +257,7 @@ class Poster:
             last_status=last_status,
             given_up_at_ms=now_ms,
         )
-        await self._patience.insist(lambda: self._ports.store.give_up(undelivered, session.expires_at))
+        await self.while_held(session, lambda: self._ports.store.give_up(undelivered, session.expires_at))
         await self._ports.dead_letters.keep(
             held.message,
             reason,
@@ -264,7 +277,6 @@ class Poster:
         Raises:
             Lapsed: it is not.
         """
-        self.must_hold(session)
         now_ms = _now_ms()
         parked = ParkedSession(
             session_id=session.id,
@@ -277,7 +289,7 @@ class Poster:
             attempts=lane.attempts,
             last_status=lane.last_status,
         )
-        await self._patience.insist(lambda: self._ports.store.park(parked, session.expires_at))
+        await self.while_held(session, lambda: self._ports.store.park(parked, session.expires_at))
         session.lane.park(is_parked=True)
         self._metrics.count(SESSIONS_PARKED)
         logger(session_id=session.id, contact_id=session.contact_id).info(
@@ -296,12 +308,7 @@ class Poster:
             return
         n, k = held.place
         mark = DeliveryMark(session_id=session.id, n=n, k=k)
-
-        async def write() -> None:
-            self.must_hold(session)
-            await self._ports.store.put_mark(mark, session.expires_at)
-
-        await self._patience.insist(write)
+        await self.while_held(session, lambda: self._ports.store.put_mark(mark, session.expires_at))
 
     def finish(self, session: Session, held: Held) -> None:
         """The message will be deleted from the queue, if it came from there."""

@@ -59,8 +59,7 @@ class Replays:
         return self._ports.gates.of(session.endpoint).breaker.is_open
 
     async def _unpark(self, session: Session) -> None:
-        self._poster.must_hold(session)
-        await self._patience.insist(lambda: self._ports.store.unpark(session.id, session.endpoint))
+        await self._poster.while_held(session, lambda: self._ports.store.unpark(session.id, session.endpoint))
 
     async def _catch_up(self, session: Session, parked: ParkedSession, *, is_probe: bool) -> SessionLane:
         """Posts what is in the log above the mark; the lane says whether the session is still parked."""
@@ -123,9 +122,10 @@ class Replays:
                     return
                 if not await self._redeliver(session, undelivered.n):
                     return
-                self._poster.must_hold(session)
-                await self._patience.insist(lambda: self._ports.store.redelivered(undelivered))  # noqa: B023 -- called at once
-        await self._patience.insist(lambda: self._ports.store.all_redelivered(session.id, session.endpoint))
+                await self._poster.while_held(session, lambda: self._ports.store.redelivered(undelivered))  # noqa: B023 -- called at once
+        await self._poster.while_held(
+            session, lambda: self._ports.store.all_redelivered(session.id, session.endpoint)
+        )
 
     async def _redeliver(self, session: Session, n: int) -> bool:
         """Posts one logged message; whether it was taken."""

@@ -109,3 +109,19 @@ async def test_what_was_taken_is_deleted_without_its_mark_when_the_process_stops
         assert alone.waiting() == 1
         [left] = await its.queue.receive()
         assert '"n":2' in left.body
+
+
+async def test_a_session_whose_lock_lapses_stays_parked(alone: Surroundings, session: str) -> None:
+    alone.add_session(session, URL)
+    alone.put(parked_key(SessionId(session)), parked(session))
+    alone.ask_for_replay(session, ReplayCause.DUE)
+    async with in_between(alone.aws.url) as between, desk(alone, aws_url=between.url) as its:
+        between.operation, between.refusing = "DeleteItem", b"parked"
+        taken = await its.take(1)
+        serving = asyncio.create_task(its.courier.serve(taken))
+        await become(lambda: between.refused >= 1, True)
+        for receipt in taken.receipts:
+            its.in_hand.forget(receipt)
+        between.refusing = None
+        await asyncio.wait_for(serving, WITHIN_S)
+        assert alone.parked(session) is not None
