@@ -12,7 +12,7 @@ from contracts.session import OPEN_SHARDS, ContactSession, Ended, LogRecord, Ses
 from services.transcribe.adapters.claims import append, stand_in
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.deepgram_session import Failure
-from services.transcribe.errors import TranscribeError
+from services.transcribe.errors import TranscribeError, UnreadableRecord
 from services.transcribe.ports import SessionStore
 from services.transcribe.session_log import Writer
 from services.transcribe.sweep import (
@@ -78,8 +78,8 @@ class Sweeper:
         """Looks once at all dead requests and open sessions.
 
         Raises:
-            StoreUnavailable, UnreadableRecord: from the store; the rest is for the next sweep. Owners could
-                not write either: whether they are silent is asked anew.
+            StoreUnavailable: the rest is for the next sweep. Owners could not write either: whether they are
+                silent is asked anew.
         """
         try:
             await self._sweep(now_s)
@@ -115,9 +115,20 @@ class Sweeper:
         self, entry: ContactSession, cause: Failure | None, instead: SessionHeader | None = None
     ) -> bool:
         """Whether the session is over, and announced; `instead`: a header for want of one."""
-        session_id = entry.session_id
-        if self._sessions.serves(session_id):
+        if self._sessions.serves(entry.session_id):
             return False
+        try:
+            return await self._judge(entry, cause, instead)
+        except UnreadableRecord as error:  # of a later release, which sweeps, too
+            logger(session_id=entry.session_id, contact_id=entry.contact_id).error(
+                "transcribe.record_unreadable", exc_info=error
+            )
+            return False
+
+    async def _judge(
+        self, entry: ContactSession, cause: Failure | None, instead: SessionHeader | None
+    ) -> bool:
+        session_id = entry.session_id
         tail = await self._store.tail(session_id)
         verdict = judge(
             session_id, tail, self._writer, _epoch_ms(), requested_at_ms=entry.requested_at_ms, dead=cause

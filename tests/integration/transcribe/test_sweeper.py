@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import count
 
 import pytest
 from aiobotocore.session import get_session
@@ -250,6 +251,21 @@ async def test_an_entry_that_its_owner_could_not_remove_is_removed(
         await one.sweep(requests_gone=False)
         assert open_entries(aws, stack) == set()
     assert failures(aws, stack) == [("done", "abandoned")]
+
+
+async def test_a_session_of_a_later_release_is_left_to_it_and_the_others_are_swept(
+    aws: AwsEndpoint, stack: Resources, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shard = open_session_key(SessionId("a-later"), 1).pk
+    behind = next(name for at in count() if open_session_key(SessionId(name := f"b-{at}"), 1).pk == shard)
+    for name in ("a-later", behind):
+        opened_long_ago(aws, stack, name)
+    put(aws, stack, record_key(SessionId("a-later"), 2), '{"type": "final", "version": 2}')
+    async with process(stack, "t-later") as one:
+        await one.sweep(requests_gone=True)
+        await until_over(aws, stack, behind)
+    assert failures(aws, stack) == [(behind, "abandoned")]
+    assert "transcribe.record_unreadable" in capsys.readouterr().out
 
 
 async def test_owners_that_could_not_write_because_the_store_was_away_are_not_silent(
