@@ -11,11 +11,13 @@ from typing import Any
 
 from contracts.audio import CHANNELS, samples_of_ms
 from contracts.link import (
+    STREAM_QUIET,
     Abort,
     Credit,
     End,
     FromTranscribe,
     Gate,
+    Notice,
     Open,
     OpenedSession,
     Refusal,
@@ -72,6 +74,19 @@ async def test_the_same_stream_split_over_bodies_loses_nothing(around: Surroundi
             kind: Any = ["end", "drop", "error"][number // 40 % 3]
             kvs.account.arm("*", Fault(kind=kind))
         heard = await around.ended()
+    assert heard.pcm == stereo(sent)
+
+
+async def test_a_hole_of_both_sides_is_told_with_its_range_and_is_silence(
+    around: Surroundings, kvs: RunningKvs
+) -> None:
+    sent = [*blocks(34), *blocks(34, first=100)]
+    async with around.ingest(), contact(kvs, CONTACT) as uplink:
+        around.ask(uplink)
+        await uplink.send(sent)
+        heard = await around.ended()
+    told = [(n.code, n.from_samples, n.to_samples) for n in heard.of(Notice) if n.code != STREAM_QUIET]
+    assert told == [("audio_missing", samples_of_ms(34 * 64), samples_of_ms(100 * 64))]
     assert heard.pcm == stereo(sent)
 
 
