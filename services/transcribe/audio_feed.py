@@ -68,6 +68,8 @@ class AudioFeed:
         self._rewinding = False
         self._overrun = False
         self._end: int | None = None
+        self._reach = position
+        """The furthest position that was ever spoken of: what a rewind forgets is still to be heard."""
         self._end_by: float | None = None
         self._flushes = 0
         self._flushed_to = position
@@ -99,6 +101,11 @@ class AudioFeed:
     def end(self) -> int | None:
         """Where the audio ends, once that is known."""
         return self._end
+
+    @property
+    def reach(self) -> int:
+        """Where the audio ends, as far as was ever known."""
+        return max(self._reach, self._backlog.end)
 
     @property
     def starving(self) -> bool:
@@ -165,6 +172,7 @@ class AudioFeed:
     def finish(self, position: int, now: float) -> None:
         """The audio ends at `position`."""
         self._end_by = self._end_by or now + END_LIMIT_S
+        self._reach = max(self._reach, position)
         if (self._rewinding or self._overrun) and position > self._backlog.end:
             return  # said before ingest knew that it is to go back; it will say so again
         self._end = max(position, self._backlog.end)
@@ -197,7 +205,10 @@ class AudioFeed:
         match self.deepgram.state:
             case State.IDLE | State.WAITING:
                 wanted = self._has_unsent or (self._all_here and not self.complete(now, covered))
-                number = self.deepgram.connect(now) if wanted else None
+                if not wanted:
+                    self.deepgram.rest(now)
+                    return []
+                number = self.deepgram.connect(now)
                 return [] if number is None else [Connect(number)]
             case State.OPEN:
                 return self._send(now, covered)
@@ -216,6 +227,7 @@ class AudioFeed:
         """The connection is gone: what is not final goes out again, from the backlog or from ingest."""
         position = min(covered)
         if position < self._backlog.start:
+            self._reach = self.reach
             self._backlog.reset(position)
             self._rewinding = self._overrun = False
             self._ask_again(position)
@@ -238,12 +250,11 @@ class AudioFeed:
         tolerance = END_TOLERANCE_SAMPLES if self._flushes else 0  # the last of it may be a word
         return quiet and min(covered) >= self._end - tolerance
 
-    def missing(self, covered: Sequence[int]) -> Hole | None:
-        """At the end: what was never heard."""
-        end = self._end if self._end is not None else self._backlog.end
-        if self.flushed or min(covered) >= end - END_TOLERANCE_SAMPLES:
+    def missing(self, covered: Sequence[int], cause: str) -> Hole | None:
+        """At the end: what was never heard, `cause` being why."""
+        if self.flushed or min(covered) >= self.reach - END_TOLERANCE_SAMPLES:
             return None
-        return Hole(min(covered), end, "deepgram_incomplete")
+        return Hole(min(covered), self.reach, cause)
 
     def disconnect(self) -> list[Command]:
         """Drops the connection, if there is one."""
@@ -280,6 +291,7 @@ class AudioFeed:
             samples = piece.samples
             self.remapped |= self.times.mark(self._sent, piece.position)
             self._sent += samples
+            self.times.until = self._sent
             self._cursor = piece.position + samples
             self._sent_until = max(self._sent_until, self._cursor)
             self._chunk_at = now

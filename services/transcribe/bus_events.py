@@ -42,6 +42,7 @@ from contracts.session import (
     SessionState,
 )
 from services.transcribe.segments import Document, Segment
+from services.transcribe.time_map import is_new_connection
 
 MAX_VERBATIM_BYTES = 80_000
 """A larger message is left out of its event: an entry may have 256 KB (EventBridge quotas)."""
@@ -150,7 +151,7 @@ class BusEvents:
             started_at = _instant(t0_ms)
             return self._event(SessionStarted, record, media_started_at=started_at, context=self._context)
         old, new = (before.offsets if before else ()), record.state.offsets
-        if old and new and old[0] != new[0]:
+        if is_new_connection(old, new):
             return self._resumed(record, RECONNECTED, new[0].position_samples)
         return None
 

@@ -125,6 +125,12 @@ class DeepgramSession:
         self._retry_at = None
         return self.connection
 
+    def rest(self, now: float) -> None:
+        """No connection is wanted; of a back-off that is over nothing is due any more."""
+        if self.state is State.WAITING and self._retry_at is not None and now >= self._retry_at:
+            self.state = State.IDLE
+            self._retry_at = None
+
     def throttled(self, now: float) -> None:
         """The concurrency limit is met; the connection is made later, unless that takes too long."""
         self._throttled = True

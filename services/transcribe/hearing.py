@@ -36,9 +36,11 @@ from services.transcribe.journal import Journal, Say, Writable, Write
 from services.transcribe.obedience import Obedience
 from services.transcribe.segments import Closing, Dropped, Remark, Segment, Segments
 from services.transcribe.size import bounded, fits
+from services.transcribe.time_map import is_new_connection
 
 PROGRESS_SAMPLES = 5 * SAMPLE_RATE_HZ
 """What a successor hears again at most, of audio without words."""
+INCOMPLETE = "deepgram_incomplete"
 MAX_EXPLANATION = 1_000
 MAX_OFFSETS = 50
 """Marks of the present connection that the log keeps."""
@@ -203,13 +205,13 @@ class Hearing:
         """Logs the end; returns how it was in truth, and what to do."""
         covered = self._segments.covered
         complete = ending.outcome is Outcome.COMPLETED
-        missing = self.feed.missing(covered) if complete else None
-        if missing is not None:
+        missing = self.feed.missing(covered, INCOMPLETE if complete else ending.reason)
+        if missing is not None and complete:
             explanation = "Deepgram did not finish the end of the call; the gap says what is missing"
-            ending = Ending(Outcome.FAILED, missing.cause, explanation)
+            ending = Ending(Outcome.FAILED, INCOMPLETE, explanation)
         for hole in [*self.feed.take_holes(covered, rest=True), *([missing] if missing else [])]:
             self._log_gap(hole)
-        end = max(covered) if self.feed.end is None else self.feed.end
+        end = self.feed.reach
         if complete:
             self._segments.pass_over(end)
         self._write(
@@ -286,7 +288,7 @@ class Hearing:
             lag_ms = now.epoch_ms - (self.t0_ms or 0)
             return [Observe(metrics.FIRST_AUDIO_SENT, lag_ms), Report("transcribe.first_audio_sent")]
         if offsets != self._offsets:
-            moved = bool(self._offsets) and self._offsets[0] != offsets[0]
+            moved = is_new_connection(self._offsets, offsets)
             self._offsets = offsets
             if moved:
                 self._write(Progress, change={"offsets": offsets})

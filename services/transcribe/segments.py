@@ -102,7 +102,7 @@ class Segments:
                     return self._instant(document, message, times, "timestamp")
                 case _:
                     return Remark(str(kind)[:64], message)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
             return Remark(str(kind)[:64], message)  # a shape we do not know passes untouched
 
     def _results(self, document: Document, message: str, times: TimeMap) -> Heard:
@@ -123,8 +123,8 @@ class Segments:
         segment_id = f"{self._session_id}.{int(channel)}.{covered}"
         if is_final:
             self._covered[channel] = max(covered, end)
-        transcript = str(_first_alternative(document).get("transcript", ""))
-        if not transcript:
+        transcript = _first_alternative(document).get("transcript")
+        if not transcript or not isinstance(transcript, str):
             return Remark("Results" if is_final else "interim", message)
         return Segment(segment_id, channel, is_final, max(start, 0), end, transcript, message)
 
@@ -164,42 +164,66 @@ def _first_alternative(document: Document) -> Document:
 
 def _alternatives(document: Document) -> list[Document]:
     channel = document["channel"]
-    alternatives = channel.get("alternatives") if isinstance(channel, dict) else None
-    if not isinstance(alternatives, list):
-        return []
-    return [one for one in alternatives if isinstance(one, dict)]
+    return _objects(channel, "alternatives") if isinstance(channel, dict) else []
 
 
-def _words(alternative: Document) -> list[Document]:
-    words = alternative.get("words")
-    return [word for word in words if isinstance(word, dict)] if isinstance(words, list) else []
+def _objects(document: Document, name: str) -> list[Document]:
+    listed = document.get(name)
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def _searches(document: Document) -> list[Document]:
+    """What the `search` parameter found."""
+    channel = document["channel"]
+    return _objects(channel, "search") if isinstance(channel, dict) else []
 
 
 def _moved(document: Document, times: TimeMap, start: int, end: int) -> Document:
     """The document with its times in positions' seconds; changed in place."""
     document["start"] = seconds_of_samples(start)
     document["duration"] = seconds_of_samples(end - start)
-    for alternative in _alternatives(document):
-        for word in _words(alternative):
-            word["start"] = seconds_of_samples(times.start_of_seconds(_number(word["start"])))
-            word["end"] = seconds_of_samples(times.end_of_seconds(_number(word["end"])))
+    words = [word for alternative in _alternatives(document) for word in _objects(alternative, "words")]
+    hits = [hit for search in _searches(document) for hit in _objects(search, "hits")]
+    for timed in [*words, *hits]:
+        if "start" in timed:
+            timed["start"] = seconds_of_samples(times.start_of_seconds(_number(timed["start"])))
+        if "end" in timed:
+            timed["end"] = seconds_of_samples(times.end_of_seconds(_number(timed["end"])))
     return document
 
 
 def _clipped(document: Document, covered: int, end: int) -> Document:
-    """The document without what lies before `covered`; a word is on the side of its middle."""
+    """The document without what ends before `covered`: the audio before it was sent as silence."""
     document["start"] = seconds_of_samples(covered)
     document["duration"] = seconds_of_samples(end - covered)
     for alternative in _alternatives(document):
-        words = _words(alternative)
-        fresh = [
-            word
-            for word in words
-            if (_number(word["start"]) + _number(word["end"])) / 2 * SAMPLE_RATE_HZ >= covered
-        ]
+        words = _objects(alternative, "words")
+        fresh = [word for word in words if _is_after(word, covered)]
         if len(fresh) < len(words):
             alternative["words"] = [*fresh]
             alternative["transcript"] = " ".join(
                 str(word.get("punctuated_word", word.get("word", ""))) for word in fresh
             )
+            _drop_entities(alternative, len(words) - len(fresh))
+    for search in _searches(document):
+        search["hits"] = [hit for hit in _objects(search, "hits") if _is_after(hit, covered)]
     return document
+
+
+def _is_after(timed: Document, covered: int) -> bool:
+    return "end" not in timed or _number(timed["end"]) * SAMPLE_RATE_HZ > covered + TOLERANCE_SAMPLES
+
+
+def _drop_entities(alternative: Document, words: int) -> None:
+    """Entities name their words by index (`detect_entities`); the first `words` are gone."""
+    if "entities" not in alternative:
+        return
+    kept: list[JsonValue] = []
+    for entity in _objects(alternative, "entities"):
+        first, last = entity.get("start_word"), entity.get("end_word")
+        if isinstance(first, int) and isinstance(last, int):
+            if first < words:
+                continue
+            entity["start_word"], entity["end_word"] = first - words, last - words
+        kept.append(entity)
+    alternative["entities"] = kept

@@ -5,6 +5,7 @@ out a range, needs its times moved.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
 from contracts.audio import samples_of_seconds
 from contracts.session import TimeMark
@@ -13,12 +14,19 @@ MAX_MARKS = 1_000
 """Marks kept of one connection; results that are older than that many holes cannot come any more."""
 
 
+def is_new_connection(old: Sequence[TimeMark], new: Sequence[TimeMark]) -> bool:
+    """Whether the map of another connection came in the place of `old`; a long map loses its oldest marks."""
+    return bool(old and new) and new[0].sent_samples == 0 and new[0] != old[0]
+
+
 class TimeMap:
     """Grows with each hole in the audio sent; empty until the first audio."""
 
     def __init__(self) -> None:
         self._sent: list[int] = []
         self._positions: list[int] = []
+        self.until: int | None = None
+        """Samples sent; what Deepgram says of later ones it cannot have heard. None: not known."""
 
     def mark(self, sent: int, position: int) -> bool:
         """Audio sent from `sent` on is of `position` on; True when that was a new piece of the map."""
@@ -55,11 +63,15 @@ class TimeMap:
 
     def start_of_seconds(self, seconds: float) -> int:
         """As `start`, of Deepgram's seconds."""
-        return self.start(max(0, samples_of_seconds(seconds)))
+        return self.start(self._heard(seconds))
 
     def end_of_seconds(self, seconds: float) -> int:
         """As `end`, of Deepgram's seconds."""
-        return self.end(max(0, samples_of_seconds(seconds)))
+        return self.end(self._heard(seconds))
+
+    def _heard(self, seconds: float) -> int:
+        sent = max(0, samples_of_seconds(seconds))
+        return sent if self.until is None else min(sent, self.until)
 
     def _moved(self, piece: int, sent: int) -> int:
         if not self._sent:

@@ -84,11 +84,14 @@ class Driven:
         self.commands.clear()
         return new
 
-    def streaming(self) -> "Driven":
-        """Attached, its first 100 ms sent."""
+    def streaming(self, seconds: float = 0.1) -> "Driven":
+        """Attached, its first `seconds` sent, in real time."""
         self.give(Attached(7, "receipt"), Started(handle=7, t0_ms=MS), audio(0))
         sent = self.give(DeepgramOpened(1))
         assert any(isinstance(command, SendAudio) for command in sent)
+        for position in range(800, round(seconds * 8_000), 800):
+            self.time_s += 0.1
+            self.give(audio(position))
         self.serve()
         return self
 

@@ -12,7 +12,7 @@ from services.transcribe.audio_feed import (
     Hole,
 )
 from services.transcribe.commands import Command, Connect, Disconnect, SendAudio, SendText
-from services.transcribe.deepgram_session import CLOSE_STREAM, KEEP_ALIVE, Flushed, Lost
+from services.transcribe.deepgram_session import CLOSE_STREAM, FINALIZE, KEEP_ALIVE, Flushed, Lost
 
 NONE = (0, 0)
 
@@ -197,7 +197,7 @@ def test_a_call_without_audio_ends_without_a_connection() -> None:
     feed.finish(0, 1.0)
     assert feed.pump(1.0, NONE) == []
     assert feed.complete(1.0, NONE)
-    assert feed.missing(NONE) is None
+    assert feed.missing(NONE, "why") is None
 
 
 def test_a_flush_without_metadata_is_enough_when_all_is_final() -> None:
@@ -207,7 +207,7 @@ def test_a_flush_without_metadata_is_enough_when_all_is_final() -> None:
     feed.deepgram.closed(1006, "", 0.2, 0.0)
     feed.unflushed((800, 790))
     assert feed.complete(0.2, (800, 790))
-    assert feed.missing((800, 790)) is None
+    assert feed.missing((800, 790), "why") is None
 
 
 def test_a_flush_that_fails_is_repeated_and_then_given_up_with_what_is_missing() -> None:
@@ -223,7 +223,7 @@ def test_a_flush_that_fails_is_repeated_and_then_given_up_with_what_is_missing()
         assert feed.deepgram.closed(1000, "", number + 0.5, 0.0) == Flushed(complete=False)
         feed.unflushed(covered)
     assert feed.complete(4.0, covered)
-    assert feed.missing(covered) == Hole(0, 8_000, "deepgram_incomplete")
+    assert feed.missing(covered, "why") == Hole(0, 8_000, "why")
 
 
 def test_a_flush_that_brings_something_new_is_no_reason_to_give_up() -> None:
@@ -273,3 +273,81 @@ def test_a_connection_is_dropped_once() -> None:
     feed = streaming()
     assert feed.disconnect() == [Disconnect(1)]
     assert feed.disconnect() == []
+
+
+def test_what_a_rewind_forgets_is_still_missing_at_the_end() -> None:
+    feed, call = AudioFeed(0), 30 * 8_000
+    for position in range(0, call, 800):
+        feed.audio(chunk(position))
+        now = position / 8_000
+        if feed.pump(now, NONE) == [Connect(1)]:
+            feed.opened(now)
+        feed.pump(now, NONE)
+    reached = feed.expected
+    feed.lost(NONE)  # older than what is kept
+    assert feed.take_rewind() == 0
+    assert (feed.expected, feed.reach) == (0, reached)
+    feed.finish(call, 40.0)
+    assert feed.missing(NONE, "why") == Hole(0, call, "why")
+
+
+def test_nothing_is_due_while_a_lost_connection_has_nothing_to_send() -> None:
+    feed = streaming()
+    covered = (800, 800)
+    feed.pump(0.1, covered)
+    lost = feed.deepgram.closed(1011, "", 0.2, 0.5)
+    assert isinstance(lost, Lost)
+    feed.lost(covered)
+    feed.pump(0.2, covered)
+    due = feed.deadline
+    assert due is not None
+    assert feed.pump(due, covered) == []
+    assert feed.deadline is None
+    feed.audio(chunk(800))
+    assert feed.pump(due, covered) == [Connect(2)]
+
+
+def test_an_end_that_ingest_said_before_it_knew_of_the_rewind_is_said_again() -> None:
+    feed = streaming()
+    feed.audio(chunk(2_400))  # does not follow
+    feed.finish(3_200, 0.5)
+    assert feed.end is None
+    assert feed.take_rewind() == 800
+    feed.reattached()
+    feed.audio(chunk(2_400))
+    assert feed.take_rewind() == 800  # the new peer is asked anew
+
+
+def test_after_a_second_loss_the_position_is_asked_for_again() -> None:
+    feed, now = streaming(), 0.0
+    for position in range(800, 40 * 8_000, 800):
+        now += 0.1
+        feed.audio(chunk(position))
+        feed.pump(now, NONE)
+    feed.lost(NONE)
+    assert feed.take_rewind() == 0
+    feed.audio(chunk(0))
+    assert feed.expected == 800
+    feed.lost((800, 800))
+    feed.audio(chunk(1_600))
+    assert feed.take_rewind() == 800
+
+
+def test_held_audio_leaves_the_end_of_the_call_its_time() -> None:
+    feed = streaming()
+    feed.finish(800, 0.0)
+    feed.hold(599.0)
+    assert not feed.complete(600.0 + 118.0, NONE)
+    assert feed.complete(600.0 + 119.0, NONE)
+
+
+def test_a_quiet_stream_is_finalized_once_and_again_on_the_next_connection() -> None:
+    feed = streaming()
+    feed.pause_of_stream()
+    assert texts(feed.pump(0.5, NONE)) == [FINALIZE]
+    assert texts(feed.pump(0.6, NONE)) == []
+    feed.deepgram.closed(1011, "", 0.7, 0.0)
+    feed.lost(NONE)
+    assert feed.pump(0.7, NONE) == [Connect(2)]
+    feed.opened(0.7)
+    assert texts(feed.pump(2.0, NONE)) == [FINALIZE]

@@ -167,3 +167,54 @@ def test_metadata_that_never_comes_is_no_complete_end() -> None:
 
 def test_metadata_of_a_connection_that_was_not_asked_to_end_is_not_the_sessions() -> None:
     assert not connected().metadata(1.0)
+
+
+def test_a_back_off_that_nobody_waits_for_is_no_deadline() -> None:
+    deepgram = connected()
+    assert isinstance(deepgram.closed(1006, "", 0.0, 0.9), Lost)
+    due = deepgram.deadline
+    assert due is not None
+    deepgram.rest(due - 0.01)
+    assert (deepgram.state, deepgram.deadline) == (State.WAITING, due)
+    deepgram.rest(due)
+    assert (deepgram.state, deepgram.deadline) == (State.IDLE, None)
+    assert deepgram.connect(due) == 2
+
+
+def test_trouble_is_over_with_an_answer_and_later_trouble_is_new() -> None:
+    deepgram = connected()
+    deepgram.closed(1006, "", 0.0, 0.0)
+    deepgram.connect(0.0)
+    deepgram.opened(0.0)
+    deepgram.heard(1.0)
+    assert isinstance(deepgram.closed(1006, "", module.GIVE_UP_S, 0.0), Lost)
+
+
+def test_metadata_of_an_earlier_flush_does_not_complete_a_later_one() -> None:
+    deepgram = connected()
+    deepgram.finish(0.0)
+    deepgram.metadata(0.1)
+    deepgram.closed(1000, "", 0.2, 0.0)
+    deepgram.connect(0.3)
+    deepgram.opened(0.3)
+    deepgram.finish(0.4)
+    assert deepgram.closed(1000, "", 0.5, 0.0) == Flushed(complete=False)
+
+
+def test_a_place_that_was_waited_for_is_not_waited_for_on_the_next_connection() -> None:
+    deepgram = DeepgramSession()
+    deepgram.connect(0.0)
+    deepgram.throttled(0.0)
+    assert deepgram.deadline is not None
+    deepgram.refused(503, "", 1.0, 0.0)
+    deepgram.connect(1.0)
+    assert deepgram.deadline is None
+
+
+def test_what_the_old_connection_left_unanswered_is_no_stall_of_the_new_one() -> None:
+    deepgram = connected()
+    deepgram.sent(module.STALL_SAMPLES, 0.0)
+    deepgram.closed(1006, "", 0.0, 0.0)
+    deepgram.connect(0.0)
+    deepgram.opened(0.0)
+    assert not deepgram.stalled(module.STALL_S + 1)

@@ -148,3 +148,99 @@ def test_metadata_closes() -> None:
 @pytest.mark.parametrize(("message", "reason"), [("{", "not_json"), ("[1]", "not_an_object")])
 def test_what_is_no_message_is_dropped_with_its_reason(message: str, reason: str) -> None:
     assert Segments("s", (0, 0)).receive(message, times()) == Dropped(reason)
+
+
+def test_a_word_that_ends_after_what_was_final_is_new_wherever_deepgram_guesses_its_start() -> None:
+    segments = Segments("s", (8_000, 0))
+    segment = heard(
+        segments, results(0, 0.0, 2.0, ("Old", 0.7, 1.0), ("Yes", 0.86, 1.1), ("please", 1.2, 1.5))
+    )
+    assert (segment.transcript, segment.start, segment.end) == ("Yes please", 8_000, 16_000)
+
+
+def test_a_final_covers_no_more_than_was_sent() -> None:
+    segments, map_ = Segments("s", (0, 0)), times()
+    map_.until = 80_000
+    assert heard(segments, results(0, 0.0, 600.0, ("a", 0.1, 0.2)), map_).end == 80_000
+    map_.until = 96_000
+    assert heard(segments, results(0, 10.0, 2.0, ("later", 10.1, 10.2)), map_).transcript == "later"
+    segments.receive(results(0, 1e6, 1.0), map_)
+    assert segments.covered == (96_000, 0)
+
+
+def test_a_final_that_ends_before_what_is_covered_takes_nothing_back() -> None:
+    segments = Segments("s", (8_000, 0))
+    segments.receive(results(0, 1.0, -0.5), times())
+    assert segments.covered == (8_000, 0)
+
+
+def test_a_word_without_times_stays_when_the_others_move() -> None:
+    segments = Segments("s", (80_000, 80_000))
+    message = json.loads(results(0, 0.0, 1.0, ("Hi", 0.0, 0.0), ("there", 0.4, 0.6)))
+    words = message["channel"]["alternatives"][0]["words"]
+    del words[0]["start"], words[0]["end"]
+    segment = heard(segments, json.dumps(message), times((0, 80_000)))
+    words = json.loads(segment.message)["channel"]["alternatives"][0]["words"]
+    assert [(word["word"], word.get("start"), word.get("end")) for word in words] == [
+        ("hi", None, None),
+        ("there", 10.4, 10.6),
+    ]
+
+
+def test_what_was_searched_and_found_moves_and_is_clipped_with_the_words() -> None:
+    message = json.loads(results(0, 0.0, 2.0, ("Old", 0.1, 0.5), ("Anna", 1.2, 1.5)))
+    hits = [{"start": 0.1, "end": 0.5, "snippet": "old"}, {"start": 1.2, "end": 1.5, "snippet": "anna"}]
+    message["channel"]["search"] = [{"query": "x", "hits": hits}]
+    entities = [
+        {"label": "AGE", "value": "Old", "start_word": 0, "end_word": 1},
+        {"label": "NAME", "value": "Anna", "start_word": 1, "end_word": 2},
+    ]
+    message["channel"]["alternatives"][0]["entities"] = entities
+    segment = heard(Segments("s", (88_000, 0)), json.dumps(message), times((0, 80_000)))
+    channel = json.loads(segment.message)["channel"]
+    assert channel["search"] == [{"query": "x", "hits": [{"start": 11.2, "end": 11.5, "snippet": "anna"}]}]
+    [alternative] = channel["alternatives"]
+    assert alternative["transcript"] == "Anna"
+    assert alternative["entities"] == [{"label": "NAME", "value": "Anna", "start_word": 0, "end_word": 1}]
+
+
+@pytest.mark.parametrize(("field", "bad"), [("start", 1e308), ("duration", 1e308), ("start", -1e308)])
+def test_numbers_that_no_audio_has_end_nothing(field: str, bad: float) -> None:
+    message = results(0, 0.0, 1.0, ("x", 0.1, 0.2)).replace(
+        f'"{field}": {0.0 if field == "start" else 1.0}', "X"
+    )
+    segments = Segments("s", (0, 0))
+    message = message.replace("X", f'"{field}": {bad!r}', 1)
+    assert isinstance(segments.receive(message, times()), Remark | Segment)
+    assert json.loads(message)[field] == bad
+
+
+def test_a_transcript_that_is_none_is_no_word() -> None:
+    message = results(0, 0.0, 1.0).replace('"transcript": ""', '"transcript": null')
+    assert Segments("s", (0, 0)).receive(message, times()) == Remark("Results", message)
+
+
+@pytest.mark.parametrize("index", ["[2, 2]", "[-1, 2]", "[]", "0"])
+def test_a_channel_that_is_none_of_ours_covers_nothing(index: str) -> None:
+    message = results(0, 0.0, 1.0, ("x", 0.1, 0.2))
+    message = json.dumps({**json.loads(message), "channel_index": json.loads(index)})
+    segments = Segments("s", (0, 0))
+    assert segments.receive(message, times()) == Remark("Results", message)
+    assert segments.covered == (0, 0)
+
+
+def test_an_instant_inside_what_became_final_on_this_connection_is_told() -> None:
+    segments, message = Segments("s", (0, 0)), '{"type":"UtteranceEnd","channel":[0,2],"last_word_end":1.0}'
+    segments.replay()
+    segments.receive(results(0, 0.0, 2.0, ("x", 0.1, 1.0)), times())
+    assert segments.receive(message, times()) == Remark("UtteranceEnd", message)
+
+
+def test_at_a_hole_speech_starts_after_it_and_an_utterance_ends_before_it() -> None:
+    segments, map_ = Segments("s", (0, 0)), times((0, 0), (8_000, 40_000))
+    ended = segments.receive('{"type":"UtteranceEnd","channel":[0,2],"last_word_end":1.0}', map_)
+    began = segments.receive('{"type":"SpeechStarted","channel":[0,2],"timestamp":1.0}', map_)
+    assert isinstance(ended, Remark)
+    assert isinstance(began, Remark)
+    assert json.loads(ended.message)["last_word_end"] == 1.0
+    assert json.loads(began.message)["timestamp"] == 5.0

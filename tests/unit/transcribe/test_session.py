@@ -1,8 +1,10 @@
 """What a session does about its link, its end, and its place in the log."""
 
+import json
+
 import pytest
 
-from contracts.events import AudioGap, AudioNotice
+from contracts.events import AudioGap, AudioNotice, SessionResumed
 from contracts.intents import ContactIntents
 from contracts.link import (
     Abort,
@@ -16,6 +18,7 @@ from contracts.link import (
     Refused,
     Release,
     Rewind,
+    Skip,
     Started,
 )
 from contracts.session import AnnouncedRecord, Ended, Final, Gap, Outcome, Progress
@@ -39,6 +42,7 @@ from services.transcribe.inputs import (
     Attached,
     DeepgramClosed,
     DeepgramMessage,
+    DeepgramOpened,
     DeepgramRefused,
     Detached,
     Draining,
@@ -83,7 +87,7 @@ def test_a_notice_with_a_range_is_a_gap_in_the_log_and_no_notice_on_the_bus() ->
 
 
 def test_a_gap_is_logged_before_the_final_that_passes_it_and_covers_none_of_it() -> None:
-    driven = Driven().streaming()
+    driven = Driven().streaming(2.0)
     told = Notice(handle=7, code="audio_missing", explanation="", from_samples=800, to_samples=9_600)
     driven.give(told, DeepgramMessage(1, results(0, 0, 2.0, ("A", 1.5, 1.9))))
     driven.give(DeepgramMessage(1, results(1, 0, 2.0, ("B", 1.5, 1.9))))
@@ -228,7 +232,7 @@ def test_the_gates_state_is_logged_when_it_changes() -> None:
 
 
 def test_silence_is_progress_every_five_seconds() -> None:
-    driven = Driven().streaming()
+    driven = Driven().streaming(5.1)
     assert of(driven.give(DeepgramMessage(1, results(0, 0.0, 4.9))), Append) == []
     [append] = of(driven.give(DeepgramMessage(1, results(0, 4.9, 0.2))), Append)
     assert append.record.state.covered_samples == (40_800, 0)
@@ -384,3 +388,60 @@ def test_time_for_which_audio_was_held_at_the_end_of_a_call_is_not_lost_to_its_r
         driven.serve()
     assert driven.session.phase is Phase.LIVE
     assert of(driven.give(IntentsRead(None, ALWAYS)), SendAudio)
+
+
+def test_a_long_map_that_loses_its_oldest_marks_is_no_new_connection() -> None:
+    driven, position = Driven().streaming(), 800
+    for number in range(60):
+        driven.give(Skip(handle=7, from_samples=position, to_samples=position + 80, cause="lost"))
+        driven.give(audio(position + 80))
+        position += 880
+        driven.wait(0.2)
+        for channel in (0, 1):
+            driven.give(DeepgramMessage(1, results(channel, 0, 0.1 * (number + 1))))
+        driven.serve()
+    assert sum(isinstance(record, Gap) for record in driven.log) == 60
+    assert not [event for event in published(driven) if isinstance(event, SessionResumed)]
+
+
+def test_a_session_that_fails_says_what_was_not_heard() -> None:
+    driven = Driven().streaming(10.0)
+    for channel in (0, 1):
+        driven.give(DeepgramMessage(1, results(channel, 0, 2.0)))
+    driven.give(DeepgramClosed(1, 1011, ""))
+    driven.wait(1.0)
+    driven.give(DeepgramRefused(2, 401, "bad key"))
+    driven.serve()
+    [gap] = [record for record in driven.log if isinstance(record, Gap)]
+    assert (gap.from_samples, gap.to_samples, gap.cause) == (16_000, 80_000, "deepgram_rejected")
+    [ended] = [record for record in driven.log if isinstance(record, Ended)]
+    assert (ended.outcome, ended.end_samples) == (Outcome.FAILED, 80_000)
+
+
+def test_the_first_reason_for_the_end_stays_and_huge_metadata_is_not_logged() -> None:
+    driven = Driven().streaming()
+    driven.give(Abort(handle=7, reason="stream_gone", explanation="…"))
+    driven.give(End(handle=7, position_samples=800, reason="ended"))
+    driven.give(DeepgramMessage(1, '{"type":"Metadata","tags":"' + "x" * 300_000 + '"}'))
+    driven.give(DeepgramClosed(1, 1000, ""))
+    driven.serve()
+    [ended] = [record for record in driven.log if isinstance(record, Ended)]
+    assert (ended.outcome, ended.reason, ended.metadata_message) == (Outcome.FAILED, "stream_gone", None)
+
+
+def test_instants_that_were_told_before_a_reconnect_are_not_told_again() -> None:
+    driven = Driven().streaming(3.0)
+    for channel, end in ((0, 2.0), (1, 1.0)):
+        driven.give(DeepgramMessage(1, results(channel, 0, end)))
+    driven.give(DeepgramClosed(1, 1011, ""))
+    driven.wait(1.0)
+    driven.give(DeepgramOpened(2))
+    driven.wait(1.0)
+    driven.serve()
+    driven.ever.clear()
+    for seconds in ("0.5", "1.5"):  # on its own clock, which began at 1 s
+        instant = '{"type":"SpeechStarted","channel":[0,2],"timestamp":%s}'
+        driven.give(DeepgramMessage(2, instant % seconds))
+    driven.serve()
+    told = [one.message.message or "" for one in of(driven.ever, PublishToQueue)]
+    assert [json.loads(message)["timestamp"] for message in told] == [2.5]
