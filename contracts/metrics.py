@@ -48,6 +48,17 @@ DEEPGRAM_RECONNECTS = Metric("DeepgramReconnects", Unit.COUNT, "connections that
 DEEPGRAM_THROTTLED = Metric("DeepgramThrottled", Unit.COUNT, "handshakes refused with 429")
 SESSIONS_ENDED = Metric("SessionsEnded", Unit.COUNT, "sessions with a complete transcript")
 SESSIONS_FAILED = Metric("SessionsFailed", Unit.COUNT, "sessions that ended with a failure")
+RECORDS_UNREADABLE = Metric(
+    "RecordsUnreadable",
+    Unit.COUNT,
+    "looks at a session whose header or log is of a release that is not known",
+)
+APPENDS_FAILED = Metric(
+    "AppendsFailed", Unit.COUNT, "appends that the session store refused or did not answer"
+)
+OUTPUT_DROPPED = Metric(
+    "OutputDropped", Unit.COUNT, "messages and events left out of queue or bus; of finals the log has all"
+)
 STALE_WRITER = Metric("StaleWriter", Unit.COUNT, "appends that found the session taken over")
 
 DELIVERED = Metric("Delivered", Unit.COUNT, "messages that the callback accepted")

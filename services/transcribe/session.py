@@ -230,7 +230,7 @@ class Session:
             case AppendFailed():
                 self._journal.unavailable(now, jitter)
                 report = Report("transcribe.append_failed", {"reason": happened.reason}, "warning")
-                return [report, *self._refused(happened, now)]
+                return [report, Count(metrics.APPENDS_FAILED), *self._refused(happened, now)]
         if logged is None:
             return self._fenced()
         self._publication.place(logged, now)

@@ -20,6 +20,10 @@ NO_REQUESTS_S = 240.0
 seen to wait for so long, the session's is gone."""
 PATIENCE_MS = 6 * 3_600_000
 """However many requests wait: what was silent for so long is over."""
+IN_VAIN_S = 15 * 60.0
+"""For so long a session whose log this process cannot read or write is left to others: of a newer release."""
+MAX_IN_VAIN = 1_000
+"""Sessions of which that is known at a time; of more the oldest are forgotten."""
 
 ABANDONED = Failure(
     "abandoned",
@@ -28,6 +32,14 @@ ABANDONED = Failure(
 DEAD_REQUEST = Failure(
     "request_dead",
     "the request was tried in vain until the queue gave it up; see the logs of ingest and transcribe",
+)
+UNREADABLE = Failure(
+    "log_unreadable",
+    "what the session store holds of the session is of a release that is not known, and its request is gone",
+)
+UNWRITABLE = Failure(
+    "log_refused",
+    "the session store refuses to be written, and the request is gone; see its policy and table",
 )
 
 
@@ -67,6 +79,24 @@ class Requests:
     def gone(self, now_s: float) -> bool:
         """Whether a request that was not received by now never will be."""
         return self._none_since is not None and now_s >= self._none_since + NO_REQUESTS_S
+
+
+class InVain:
+    """Sessions that this process looked after in vain, and since when."""
+
+    def __init__(self) -> None:
+        self._since: dict[SessionId, float] = {}
+
+    def again(self, session_id: SessionId, now_s: float) -> bool:
+        """One more time; whether it has been so for long enough that nobody else will do better."""
+        since = self._since.setdefault(session_id, now_s)
+        if len(self._since) > MAX_IN_VAIN:
+            del self._since[next(iter(self._since))]
+        return now_s >= since + IN_VAIN_S
+
+    def over(self, session_id: SessionId) -> None:
+        """It succeeded at last, or was told."""
+        self._since.pop(session_id, None)
 
 
 def judge(

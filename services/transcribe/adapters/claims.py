@@ -1,4 +1,4 @@
-"""The claim of a session: read its tail, decide, append."""
+"""The claim of a session: read its tail, decide, append; what the store refuses is logged and counted."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from time import time
 
 from contracts.events import SessionRequested
 from contracts.link import Open, Refusal
+from contracts.metrics import APPENDS_FAILED
 from contracts.session import LogRecord, SessionHeader
 from services.transcribe.deepgram_session import Failure
 from services.transcribe.inputs import Appended, AppendFailed
@@ -20,6 +21,8 @@ from services.transcribe.session_log import (
     failed,
     is_own,
 )
+from telemetry.log import logger
+from telemetry.metrics import Metrics
 
 MAX_LOOKS = 3
 """Times that another claimant may come first before ingest is told to come back."""
@@ -37,7 +40,7 @@ class Claimed:
     refuse: Refuse | None = None
 
 
-async def claim(store: SessionStore, frame: Open, process: str) -> Claimed | Refuse:
+async def claim(store: SessionStore, frame: Open, process: str, metrics: Metrics) -> Claimed | Refuse:
     """Claims the session of `frame` for `process`.
 
     Raises:
@@ -55,13 +58,13 @@ async def claim(store: SessionStore, frame: Open, process: str) -> Claimed | Ref
         record = decision.ended if isinstance(decision, Conclude) else decision.opened
         if record is None:
             return Claimed(known, tail, refuse)
-        match await append(store, record):
+        match await append(store, record, metrics):
             case True:
                 return Claimed(known, (*tail, record), refuse)
             case False:
                 continue
-            case None:
-                return _BUSY
+            case AppendFailed():
+                break
     return _BUSY
 
 
@@ -77,17 +80,23 @@ def _decide(
     return Conclude(Refuse(Refusal.FAILED, failure.explanation), ended)
 
 
-async def append(store: SessionStore, record: LogRecord) -> bool | None:
-    """True: durable; False: another was first; None: not known."""
+async def append(store: SessionStore, record: LogRecord, metrics: Metrics) -> bool | AppendFailed:
+    """True: durable; False: another was first; else why it is not known, or refused."""
+    log = logger(session_id=record.session_id)
+    failure = AppendFailed("")
     for attempt in range(MAX_APPENDS):
+        await asyncio.sleep(RETRY_S * attempt)
         match await store.append(record):
             case Appended():
                 return True
-            case AppendFailed():
-                await asyncio.sleep(RETRY_S * (attempt + 1))
+            case AppendFailed() as failure:
+                metrics.count(APPENDS_FAILED)
+                log.warning("transcribe.append_failed", reason=failure.reason)
+                if failure.refusal is not None:
+                    break
             case found:
                 return is_own(record, found.record)
-    return None
+    return failure
 
 
 def stand_in(request: SessionRequested) -> SessionHeader:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 
 from contracts import metrics
+from contracts.events import Event
 from contracts.link import ClosedSession, Draining, Open, Refusal, Refused, Release
 from contracts.model import SessionId
 from contracts.session import LogRecord, SessionHeader
@@ -12,13 +13,16 @@ from services.transcribe.adapters.claims import Claimed, claim
 from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import Link
 from services.transcribe.adapters.live_session import LiveSession, Outside
-from services.transcribe.errors import TranscribeError
+from services.transcribe.errors import TranscribeError, UnreadableRecord
+from services.transcribe.ports import Answer
 from services.transcribe.session import Session
 from services.transcribe.session_log import BUSY_RETRY_S, OVER, Refuse
 from telemetry.log import logger
 
 DRAIN_S = 4.0
 """Within which every session is handed over at the end of the process."""
+MAX_ANNOUNCED = 20
+"""Sessions that are over and only to be announced; while a way out is away they take no more places."""
 
 
 class Sessions:
@@ -100,12 +104,25 @@ class Sessions:
 
     def announce(self, header: SessionHeader, tail: Sequence[LogRecord]) -> None:
         """Tells queue and bus what they were not told of a session that is over and that nobody serves."""
-        if self._draining or self.serves(header.session_id):
-            return
+        told = sum(not live.message_id for live in self._served.values())
+        if self.no_room() or told >= MAX_ANNOUNCED or self.serves(header.session_id):
+            return  # the next sweep asks again
         session = Session(header, tail, bus_interims=False, refuse=OVER)
         live = LiveSession(header, "", session, self._outside)
         self._serve(live)
         live.put(inputs.Detached())
+
+    async def tell(self, event: Event) -> bool:
+        """Puts an event that is in no log on the bus, once; whether nothing is left to do about it."""
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def done(answer: Answer) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        self._outside.bus.submit(event, len(event.model_dump_json().encode()), done)
+        answer = await answered
+        return answer.accepted or answer.rejected
 
     async def drain(self) -> None:
         """Hands every session over; returns when that is done, or took too long."""
@@ -159,8 +176,10 @@ class Sessions:
 
     async def _claim(self, link: Link, frame: Open) -> None:
         try:
-            claimed = await claim(self._outside.store, frame, self._process)
+            claimed = await claim(self._outside.store, frame, self._process, self._outside.metrics)
         except TranscribeError as error:
+            if isinstance(error, UnreadableRecord):
+                self._outside.metrics.count(metrics.RECORDS_UNREADABLE)
             logger(session_id=frame.request.session_id).warning("transcribe.claim_failed", exc_info=error)
             claimed = Refuse(Refusal.BUSY, "the session store cannot be read", BUSY_RETRY_S)
         finally:

@@ -4,23 +4,29 @@ import asyncio
 from collections.abc import Sequence
 from random import uniform
 from time import monotonic, time
-from typing import Protocol
+from typing import Literal, Protocol
 
-from contracts.metrics import SESSIONS_FAILED
+from contracts.events import Event
+from contracts.metrics import RECORDS_UNREADABLE, SESSIONS_FAILED
 from contracts.model import SessionId
-from contracts.session import OPEN_SHARDS, ContactSession, Ended, LogRecord, SessionHeader
+from contracts.session import OPEN_SHARDS, CallContext, ContactSession, Ended, LogRecord, SessionHeader
 from services.transcribe.adapters.claims import append, stand_in
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
+from services.transcribe.bus_events import BusEvents
 from services.transcribe.deepgram_session import Failure
 from services.transcribe.errors import TranscribeError, UnreadableRecord
+from services.transcribe.inputs import AppendFailed
 from services.transcribe.ports import SessionStore
 from services.transcribe.session_log import Writer
 from services.transcribe.sweep import (
     ABANDONED,
     DEAD_REQUEST,
     SILENT_MS,
+    UNREADABLE,
+    UNWRITABLE,
     Finish,
     Forget,
+    InVain,
     Leave,
     Requests,
     judge,
@@ -42,7 +48,11 @@ class Announcers(Protocol):
         ...
 
     def announce(self, header: SessionHeader, tail: Sequence[LogRecord]) -> None:
-        """Tells queue and bus what they were not told of a session that is over."""
+        """Tells queue and bus what they were not told of a session that is over, if there is room."""
+        ...
+
+    async def tell(self, event: Event) -> bool:
+        """Puts an event that is in no log on the bus, once; whether nothing is left to do about it."""
         ...
 
 
@@ -64,6 +74,7 @@ class Sweeper:
         self._metrics = metrics
         self._writer = Writer(process, "sweep")
         self._requests = Requests()
+        self._in_vain = InVain()
 
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
@@ -78,8 +89,8 @@ class Sweeper:
         """Looks once at all dead requests and open sessions.
 
         Raises:
-            StoreUnavailable: the rest is for the next sweep. Owners could not write either: whether they are
-                silent is asked anew.
+            StoreUnavailable: from the store; the rest is for the next sweep. Owners could not write either:
+                whether they are silent is asked anew.
         """
         try:
             await self._sweep(now_s)
@@ -89,45 +100,53 @@ class Sweeper:
 
     async def _sweep(self, now_s: float) -> None:
         self._requests.seen(await self._dead.waiting(), now_s)
-        await self._bury()
+        await self._bury(now_s)
         cause = ABANDONED if self._requests.gone(now_s) else None
         for shard in range(OPEN_SHARDS):
             for entry in await self._store.listed(shard, _epoch_ms() - SILENT_MS):
                 await self._look_at(entry, cause)
 
-    async def _bury(self) -> None:
+    async def _bury(self, now_s: float) -> None:
         for _ in range(MAX_ROUNDS):
             batch = await self._dead.receive()
             if batch is None:
                 return
             for each in batch:
-                request = each.request
-                requested_at_ms = int(request.occurred_at.timestamp() * 1000)
+                header = stand_in(each.request)
                 entry = ContactSession(
-                    session_id=request.session_id,
-                    contact_id=request.contact_id,
-                    requested_at_ms=requested_at_ms,
+                    session_id=header.session_id,
+                    contact_id=header.contact_id,
+                    requested_at_ms=header.requested_at_ms,
                 )
-                if await self._look_at(entry, DEAD_REQUEST, stand_in(request)):
+                looked = await self._look_at(entry, DEAD_REQUEST, header)
+                if isinstance(looked, Failure):
+                    looked = await self._tell(entry, looked, now_s)
+                else:
+                    self._in_vain.over(entry.session_id)
+                if looked:
                     await self._dead.delete(each)
 
     async def _look_at(
         self, entry: ContactSession, cause: Failure | None, instead: SessionHeader | None = None
-    ) -> bool:
-        """Whether the session is over, and announced; `instead`: a header for want of one."""
+    ) -> bool | Failure:
+        """Whether the session is over, and announced; or why its log can do nothing about it.
+
+        `instead`: a header for want of one.
+        """
         if self._sessions.serves(entry.session_id):
             return False
         try:
             return await self._judge(entry, cause, instead)
         except UnreadableRecord as error:  # of a later release, which sweeps, too
-            logger(session_id=entry.session_id, contact_id=entry.contact_id).error(
+            self._metrics.count(RECORDS_UNREADABLE)
+            logger(session_id=entry.session_id, contact_id=entry.contact_id).warning(
                 "transcribe.record_unreadable", exc_info=error
             )
-            return False
+            return UNREADABLE
 
     async def _judge(
         self, entry: ContactSession, cause: Failure | None, instead: SessionHeader | None
-    ) -> bool:
+    ) -> bool | Failure:
         session_id = entry.session_id
         tail = await self._store.tail(session_id)
         verdict = judge(
@@ -141,8 +160,7 @@ class Sweeper:
                 return True
             case Finish(ended=record):
                 header = await self._store.header(session_id) or instead
-                await self._finish(entry, header, tail, record)
-                return False
+                return await self._finish(entry, header, tail, record)
 
     async def _finish(
         self,
@@ -150,18 +168,40 @@ class Sweeper:
         header: SessionHeader | None,
         tail: Sequence[LogRecord],
         ended: Ended | None,
-    ) -> None:
+    ) -> Literal[False] | Failure:
+        """False: ended, and being announced, or not yet: the next sweep sees."""
         log = logger(session_id=entry.session_id, contact_id=entry.contact_id)
         if header is None:  # of which nothing is left but the entry
             log.error("transcribe.session_swept", reason="no_header")
             await self._store.unlist(entry.session_id, entry.requested_at_ms)
-            return
+            return False
         if ended is not None:
-            if not await append(self._store, ended):
-                return  # somebody else was first, or nobody knows: the next sweep sees
-            self._metrics.count(SESSIONS_FAILED)
-            log.error("transcribe.session_swept", reason=ended.reason)
+            match await append(self._store, ended, self._metrics):
+                case True:
+                    self._metrics.count(SESSIONS_FAILED)
+                    log.error("transcribe.session_swept", reason=ended.reason)
+                case AppendFailed(refusal=refusal):
+                    return UNWRITABLE if refusal else False
+                case False:
+                    return False  # somebody else was first
         self._sessions.announce(header, tail if ended is None else (*tail, ended))
+        return False
+
+    async def _tell(self, entry: ContactSession, failure: Failure, now_s: float) -> bool:
+        """Says that the session failed though its log cannot; whether all was done about it."""
+        if not self._in_vain.again(entry.session_id, now_s):
+            return False
+        events = BusEvents(entry.session_id, entry.contact_id, CallContext())
+        event = events.unlogged_failure(failure.reason, failure.explanation, _epoch_ms())
+        if not await self._sessions.tell(event):
+            return False
+        self._in_vain.over(entry.session_id)
+        self._metrics.count(SESSIONS_FAILED)
+        logger(session_id=entry.session_id, contact_id=entry.contact_id).error(
+            "transcribe.session_swept", reason=failure.reason
+        )
+        await self._store.unlist(entry.session_id, entry.requested_at_ms)
+        return True
 
 
 def _epoch_ms() -> int:

@@ -36,6 +36,8 @@ class InBetween:
         """One was."""
         self.nonsense: str | None = None
         """Every request is answered by 200 and this."""
+        self.denied: str | None = None
+        """Every request for this operation is refused, as by a policy."""
         self.fooled: set[str] = set()
         """Operations that were."""
 
@@ -54,6 +56,8 @@ class InBetween:
             self.fooled.add(operation.partition(".")[2])
             await asyncio.sleep(0.01)  # or a long poll that is answered at once takes all of a processor
             return web.Response(text=self.nonsense)
+        if self.denied is not None and operation.endswith(self.denied):
+            return web.json_response({"__type": "com.amazon.coral#AccessDeniedException"}, status=400)
         is_meant = operation.endswith(self.operation)
         if self.refusing and self.refusing in body and is_meant:
             self.refused += 1

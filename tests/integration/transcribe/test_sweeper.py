@@ -11,6 +11,7 @@ import pytest
 from aiobotocore.session import get_session
 
 from contracts.events import SessionFailed
+from contracts.metrics import APPENDS_FAILED, RECORDS_UNREADABLE, Metric
 from contracts.model import ContactId, SessionId
 from contracts.session import (
     ContactSession,
@@ -22,6 +23,7 @@ from contracts.session import (
     SessionHeader,
     SessionState,
     StoreKey,
+    header_key,
     open_session_key,
     record_key,
 )
@@ -35,11 +37,11 @@ from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.live_session import Outside
 from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.session_store import DynamoSessionStore
-from services.transcribe.adapters.sessions import Sessions
+from services.transcribe.adapters.sessions import MAX_ANNOUNCED, Sessions
 from services.transcribe.adapters.sweeper import Sweeper
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
 from services.transcribe.errors import StoreUnavailable
-from services.transcribe.sweep import NO_REQUESTS_S, SILENT_MS
+from services.transcribe.sweep import IN_VAIN_S, NO_REQUESTS_S, SILENT_MS
 from telemetry.metrics import Metrics
 from tests.integration.delivery.in_between import in_between
 from tests.integration.transcribe.outcome import events_of, log_of, put_header, request
@@ -82,13 +84,39 @@ def open_entries(aws: AwsEndpoint, stack: Resources) -> set[str]:
     }
 
 
+def dies(aws: AwsEndpoint, stack: Resources, name: str) -> None:
+    """The session's request is in the dead-letter queue."""
+    envelope = {"detail-type": "Session Requested", "detail": request(name).model_dump(mode="json")}
+    aws.sqs().send_message(QueueUrl=stack.session_requests_dlq_url, MessageBody=json.dumps(envelope))
+
+
+def beside(name: str) -> str:
+    """A session that is listed in the same shard, before `name`."""
+    key = open_session_key(SessionId(name), 1)
+    others = (f"a{number}" for number in count())
+    return next(each for each in others if open_session_key(SessionId(each), 1).pk == key.pk)
+
+
 class Process:
     """What of transcribe takes part in a sweep."""
 
-    def __init__(self, store: DynamoSessionStore, sessions: Sessions, sweeper: Sweeper) -> None:
+    def __init__(
+        self,
+        store: DynamoSessionStore,
+        sessions: Sessions,
+        sweeper: Sweeper,
+        metrics: Metrics,
+        lines: list[str],
+    ) -> None:
         self.store = store
         self.sessions = sessions
         self.sweeper = sweeper
+        self.metrics = metrics
+        self.lines = lines
+
+    def counted(self, metric: Metric) -> bool:
+        self.metrics.flush(0)
+        return any(f'"{metric.name}":' in line for line in self.lines)
 
     async def sweep(self, *, requests_gone: bool) -> None:
         """As a process that has looked for long enough; `requests_gone`: none waited in all that time."""
@@ -98,7 +126,7 @@ class Process:
 
 
 @asynccontextmanager
-async def process(stack: Resources, name: str) -> AsyncGenerator[Process]:
+async def process(stack: Resources, name: str, max_sessions: int = 9) -> AsyncGenerator[Process]:
     aws = get_session()
     async with (
         aws.create_client("dynamodb") as dynamodb,
@@ -107,7 +135,8 @@ async def process(stack: Resources, name: str) -> AsyncGenerator[Process]:
         asyncio.TaskGroup() as tasks,
     ):
         store = DynamoSessionStore(dynamodb, stack.table_name, 30)
-        metrics = Metrics(name, lambda _: None, stack="test")
+        lines: list[str] = []
+        metrics = Metrics(name, lines.append, stack="test")
         queue = Batches("queue", SqsTranscriptQueue(sqs, stack.transcripts_url).send)
         bus = Batches("bus", EventBridgeBus(events, stack.bus_name).put)
         outside = Outside(
@@ -122,9 +151,12 @@ async def process(stack: Resources, name: str) -> AsyncGenerator[Process]:
         )
         intents = Intents(store)
         lasting = [tasks.create_task(life) for life in (queue.run(), bus.run(), intents.run())]
-        sessions = Sessions(outside, intents, tasks, process=name, max_sessions=9, bus_interims=False)
+        sessions = Sessions(
+            outside, intents, tasks, process=name, max_sessions=max_sessions, bus_interims=False
+        )
         dead = SqsDeadRequests(sqs, stack.session_requests_url, stack.session_requests_dlq_url, held_s=1)
-        yield Process(store, sessions, Sweeper(store, dead, sessions, metrics, process=name))
+        sweeper = Sweeper(store, dead, sessions, metrics, process=name)
+        yield Process(store, sessions, sweeper, metrics, lines)
         for task in lasting:
             task.cancel()
 
@@ -190,9 +222,8 @@ async def test_a_request_that_died_fails_its_session_and_leaves_the_dead_letter_
     aws: AwsEndpoint, stack: Resources
 ) -> None:
     opened_long_ago(aws, stack, "dead")
-    envelope = {"detail-type": "Session Requested", "detail": request("dead").model_dump(mode="json")}
     dlq = stack.session_requests_dlq_url
-    aws.sqs().send_message(QueueUrl=dlq, MessageBody=json.dumps(envelope))
+    dies(aws, stack, "dead")
     aws.sqs().send_message(QueueUrl=dlq, MessageBody="no request")
     async with process(stack, "one") as one, process(stack, "two") as two:
         await asyncio.gather(one.sweep(requests_gone=False), two.sweep(requests_gone=False))
@@ -286,3 +317,67 @@ async def test_owners_that_could_not_write_because_the_store_was_away_are_not_si
             await one.sweeper.sweep(2 * NO_REQUESTS_S + 1)
             log = await until_over(aws, stack, "s-away")
     assert isinstance(log[1], Ended)
+
+
+async def test_one_session_whose_header_cannot_be_read_keeps_no_other_from_being_swept(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    opened_long_ago(aws, stack, "lost")
+    odd = SessionId(beside("lost"))
+    opened_long_ago(aws, stack, odd)
+    put(aws, stack, header_key(odd), '{"version":9}')
+    async with process(stack, "one") as one:
+        await one.sweep(requests_gone=True)
+        await until_over(aws, stack, "lost")
+        assert one.counted(RECORDS_UNREADABLE)
+    assert failures(aws, stack) == [("lost", "abandoned")]
+    assert open_entries(aws, stack) == {odd}
+
+
+async def test_a_dead_request_of_a_session_that_cannot_be_read_is_told_when_others_had_their_time(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    opened_long_ago(aws, stack, "newer")
+    put(aws, stack, record_key(SessionId("newer"), 2), '{"version":9}')
+    dies(aws, stack, "newer")
+    async with process(stack, "one") as one:
+        async with asyncio.timeout(20):
+            while not one.counted(RECORDS_UNREADABLE):
+                await one.sweeper.sweep(0.0)
+        await one.sweeper.sweep(IN_VAIN_S - 1)
+        assert failures(aws, stack) == []
+        async with asyncio.timeout(20):  # the message is to be had once a second
+            while await asyncio.to_thread(kept, aws, stack.session_requests_dlq_url):
+                await one.sweeper.sweep(IN_VAIN_S)
+    assert failures(aws, stack) == [("newer", "log_unreadable")]
+
+
+async def test_a_dead_request_of_a_session_whose_log_may_not_be_written_is_told_without_it(
+    aws: AwsEndpoint, stack: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_long_ago(aws, stack, "refused")
+    dies(aws, stack, "refused")
+    async with in_between(aws.url) as between:
+        between.denied = "PutItem"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
+        async with process(stack, "one") as one, asyncio.timeout(40):
+            while not one.counted(APPENDS_FAILED):
+                await one.sweeper.sweep(0.0)
+            while await asyncio.to_thread(kept, aws, stack.session_requests_dlq_url):
+                await one.sweeper.sweep(IN_VAIN_S)
+    assert failures(aws, stack) == [("refused", "log_refused")]
+    assert [record.type for record in log_of(aws, stack, "refused")] == ["opened"]
+
+
+@pytest.mark.parametrize(("max_sessions", "expected"), [(2, 2), (500, MAX_ANNOUNCED)])
+async def test_what_a_sweep_finds_to_announce_takes_no_more_places_than_there_are(
+    aws: AwsEndpoint, stack: Resources, max_sessions: int, expected: int
+) -> None:
+    first = opened_long_ago(aws, stack, "a")
+    header = put_header(aws, stack, "a")
+    async with process(stack, "one", max_sessions) as one:
+        names = [SessionId(f"a{number}") for number in range(MAX_ANNOUNCED + 5)]
+        for name in names:
+            told = {"session_id": name}
+            one.sessions.announce(header.model_copy(update=told), [first.model_copy(update=told)])
+        assert sum(one.sessions.serves(name) for name in names) == expected

@@ -2,17 +2,21 @@
 
 import pytest
 
+from contracts.model import SessionId
 from contracts.session import AnnouncedRecord, Ended, Outcome
 from services.transcribe.session import ALIVE_S
 from services.transcribe.session_log import SERVED_MS, Writer
 from services.transcribe.sweep import (
     ABANDONED,
     DEAD_REQUEST,
+    IN_VAIN_S,
+    MAX_IN_VAIN,
     NO_REQUESTS_S,
     PATIENCE_MS,
     SILENT_MS,
     Finish,
     Forget,
+    InVain,
     Leave,
     Requests,
     Verdict,
@@ -99,3 +103,20 @@ def test_one_that_waits_or_a_count_that_fails_begins_the_wait_anew(waiting: int 
     requests.seen(0, NO_REQUESTS_S + 1)
     assert not requests.gone(2 * NO_REQUESTS_S)
     assert requests.gone(2 * NO_REQUESTS_S + 1)
+
+
+def test_a_session_that_is_looked_after_in_vain_is_left_to_others_for_a_while() -> None:
+    in_vain = InVain()
+    assert not in_vain.again(SESSION, 10.0)
+    assert not in_vain.again(SESSION, 9.9 + IN_VAIN_S)
+    assert in_vain.again(SESSION, 10.0 + IN_VAIN_S)
+    in_vain.over(SESSION)
+    assert not in_vain.again(SESSION, 10.0 + IN_VAIN_S)
+
+
+def test_of_sessions_looked_after_in_vain_a_bounded_number_is_kept_in_mind() -> None:
+    in_vain = InVain()
+    for number in range(MAX_IN_VAIN + 1):
+        in_vain.again(SessionId(f"s{number}"), 0.0)
+    assert in_vain.again(SessionId("s1"), IN_VAIN_S)
+    assert not in_vain.again(SessionId("s0"), IN_VAIN_S)
