@@ -82,6 +82,14 @@ class _Direct(ClientConnection):
             self._timer = None
 
 
+class _Connect(connect):
+    """Follows no redirect: the call's audio goes where the operator said, and nowhere else."""
+
+    @override
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 class DeepgramConnection:
     """Connection `number` of a session to `url`; `happened` is told what it does.
 
@@ -103,7 +111,7 @@ class DeepgramConnection:
     async def run(self) -> None:
         """Connects, and serves until the connection is gone; cancel to cut it."""
         try:
-            connection = await connect(
+            connection = await _Connect(
                 self._url,
                 ssl=_authorities() if self._url.startswith("wss:") else None,
                 additional_headers={"Authorization": f"Token {self._key}"},

@@ -85,6 +85,24 @@ async def test_nobody_there_is_a_refusal_without_a_status() -> None:
     assert refused.status is None
 
 
+async def test_a_redirect_of_the_handshake_is_a_refusal_and_is_not_followed(
+    deepgram: DeepgramEmulator,
+) -> None:
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 302 Found\r\nLocation: {deepgram.url}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(redirect, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connected(f"ws://127.0.0.1:{port}/v1/listen") as (_, heard):
+            refused = await heard.next()
+    assert isinstance(refused, DeepgramRefused)
+    assert refused.status == 302
+    assert not list(deepgram.observations)
+
+
 @pytest.mark.parametrize(
     ("fault", "code"), [(Fault("drop"), 1006), (Fault("close", code=1011, reason="NET-0000"), 1011)]
 )
