@@ -9,11 +9,6 @@ output "cluster" {
   depends_on = [aws_ecs_cluster_capacity_providers.this]
 }
 
-output "ec2_capacity_provider" {
-  description = "Name of the EC2 capacity provider; null without instances."
-  value       = one(aws_ecs_capacity_provider.ec2[*].name)
-}
-
 output "transcribe" {
   description = "How ingest finds transcribe, and where its processes register."
   value = {
