@@ -63,4 +63,4 @@ class EventBus:
             )
         except (ClientError, BotoCoreError):
             return False
-        return answer["FailedEntryCount"] == 0
+        return answer.get("FailedEntryCount") == 0  # absent: it is not the bus that answered

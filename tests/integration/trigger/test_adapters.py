@@ -41,6 +41,7 @@ REFUSED_ENTRY: Scripted = (
     200,
     {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}]},
 )
+NOT_THE_BUS: Scripted = (200, {"message": "a page of a proxy"})
 UNAVAILABLE: Scripted = (503, {"__type": "ServiceUnavailable"})
 
 
@@ -100,6 +101,12 @@ def cancelled(*codes: str) -> Scripted:
 
 def test_an_entry_that_failed_once_is_published_by_the_retry() -> None:
     peer = Peer(REFUSED_ENTRY, ACCEPTED)
+    assert publishes(peer)
+    assert peer.asked == 2
+
+
+def test_what_is_no_answer_of_the_bus_is_tried_again() -> None:
+    peer = Peer(NOT_THE_BUS, ACCEPTED)
     assert publishes(peer)
     assert peer.asked == 2
 
