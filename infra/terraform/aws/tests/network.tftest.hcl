@@ -81,6 +81,23 @@ run "private" {
   }
 }
 
+run "a_region_of_fewer_zones" {
+  command = plan
+
+  module {
+    source = "../modules/network"
+  }
+
+  variables {
+    zone_count = 6
+  }
+
+  assert {
+    condition     = keys(aws_subnet.this) == ["eu-west-2a", "eu-west-2b", "eu-west-2c"] && length(distinct([for subnet in aws_subnet.this : subnet.cidr_block])) == 3
+    error_message = "Each zone that there is has a subnet."
+  }
+}
+
 run "doors_of_the_endpoints" {
   command = apply
 
@@ -127,6 +144,41 @@ run "doors_of_the_endpoints" {
   assert {
     condition     = alltrue([for name in ["ingest", "transcribe", "delivery", "trigger", "ec2"] : contains(keys(aws_vpc_security_group_egress_rule.this), "${name}-endpoints") && contains(keys(aws_vpc_security_group_egress_rule.this), "${name}-dynamodb") && contains(keys(aws_vpc_security_group_egress_rule.this), "${name}-s3")])
     error_message = "Every service finds AWS."
+  }
+}
+
+run "private_in_an_existing_vpc" {
+  command = plan
+
+  module {
+    source = "../modules/network"
+  }
+
+  override_data {
+    target = data.aws_subnet.existing
+    values = { availability_zone = "eu-west-2b" }
+  }
+
+  variables {
+    private         = true
+    vpc_id          = "vpc-0123456789abcdef0"
+    subnet_ids      = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    route_table_ids = ["rtb-0123456789abcdef0"]
+  }
+
+  assert {
+    condition     = alltrue([for endpoint in aws_vpc_endpoint.interface : length(endpoint.subnet_ids) == 1 && endpoint.vpc_id == var.vpc_id])
+    error_message = "Two subnets of one zone have one endpoint."
+  }
+
+  assert {
+    condition     = alltrue([for endpoint in aws_vpc_endpoint.gateway : tolist(endpoint.route_table_ids) == tolist(["rtb-0123456789abcdef0"])])
+    error_message = "Gateway endpoints are on the ways that were named."
+  }
+
+  assert {
+    condition     = !output.public_ip && length(aws_vpc.this) == 0
+    error_message = "The VPC is used as it is, without public addresses."
   }
 }
 

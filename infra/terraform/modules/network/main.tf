@@ -3,17 +3,18 @@
 
 locals {
   make_vpc   = var.vpc_id == null
-  zones      = slice(data.aws_availability_zones.this.names, 0, var.zone_count)
+  zones      = slice(data.aws_availability_zones.this.names, 0, min(var.zone_count, length(data.aws_availability_zones.this.names)))
   vpc_id     = local.make_vpc ? aws_vpc.this[0].id : var.vpc_id
   vpc_cidr   = local.make_vpc ? var.cidr : data.aws_vpc.existing[0].cidr_block
   subnet_ids = local.make_vpc ? [for zone in local.zones : aws_subnet.this[zone].id] : var.subnet_ids
   public_ip  = !var.private && (local.make_vpc || var.assign_public_ip)
-  # Zones of the subnets; KVS has no endpoint in some of them.
+  # A subnet of each zone, for the endpoints: one can be in one subnet of a zone.
   zone_of = (
     local.make_vpc
     ? { for zone in local.zones : zone => aws_subnet.this[zone].id }
-    : { for subnet in data.aws_subnet.existing : subnet.availability_zone => subnet.id }
+    : { for zone, ids in local.existing_in : zone => ids[0] }
   )
+  existing_in = { for subnet in data.aws_subnet.existing : subnet.availability_zone => subnet.id... }
 }
 
 data "aws_availability_zones" "this" {

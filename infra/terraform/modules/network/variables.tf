@@ -68,7 +68,7 @@ variable "cidr" {
 }
 
 variable "zone_count" {
-  description = "Zones that the VPC made here spreads over."
+  description = "Zones that the VPC made here spreads over; all of them where a region has fewer."
   type        = number
   default     = 2
   nullable    = false
