@@ -27,6 +27,7 @@ from services.ingest.contact_gate import ContactGate
 from services.ingest.laid import Chunk, Skipped
 from services.ingest.timeline import MAX_FILLED_SAMPLES, Timeline
 from tests.unit.ingest.cases import CASES
+from tests.unit.ingest.matroska_writer import T0_MS
 
 HANG_S = 10.0
 """For one input, which takes a millisecond or two."""
@@ -108,7 +109,8 @@ def mutated(number: int) -> tuple[bytes, tuple[str, ...], int]:
 def run(number: int) -> None:
     """One input; raises what is wrong with what becomes of it."""
     body, contacts, size = mutated(number)
-    audio = CallAudio(ContactGate(map(ContactId, contacts)), Timeline(samples_of_ms(100)), PcmDecoder)
+    timeline = Timeline(samples_of_ms(100), start_ms=T0_MS if number % 2 else None)
+    audio = CallAudio(ContactGate(map(ContactId, contacts)), timeline, PcmDecoder)
     heard: list[Heard] = []
     for _ in range(2):  # the second body is what a re-open would bring
         audio.open_body()
