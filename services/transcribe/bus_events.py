@@ -193,19 +193,27 @@ class BusEvents:
         }
 
 
+def text_alone(event: Event) -> Event | None:
+    """For an event that the bus refuses: a smaller one; None: there is none."""
+    if not isinstance(event, TranscriptSegment) or (event.deepgram is None and not event.words):
+        return None
+    return event.model_copy(update={"words": (), "deepgram": None})
+
+
 def _instant(epoch_ms: int) -> datetime:
     return datetime.fromtimestamp(epoch_ms / 1000, UTC)
 
 
 def _from_deepgram(message: str) -> dict[str, object]:
     """Confidence, words and the message itself, as far as they are there and fit an entry."""
-    if len(message) > MAX_WITH_WORDS_BYTES:
+    size = len(message.encode())
+    if size > MAX_WITH_WORDS_BYTES:
         return {}
     document = cast("Document", orjson.loads(message))
     channel = document.get("channel")
     alternatives = channel.get("alternatives") if isinstance(channel, dict) else None
     first = alternatives[0] if isinstance(alternatives, list) and alternatives else None
-    verbatim = document if len(message) <= MAX_VERBATIM_BYTES else None
+    verbatim = document if size <= MAX_VERBATIM_BYTES else None
     if not isinstance(first, dict):
         return {"deepgram": verbatim}
     words = first.get("words")

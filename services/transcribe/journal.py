@@ -26,7 +26,9 @@ from services.transcribe.session_log import is_own
 RETRY_BASE_S = 0.1
 RETRY_CAP_S = 5.0
 MAX_UNLOGGED = 500
-"""Messages that wait for records; more (a store that is away for minutes) lose the oldest."""
+"""Messages that are in no log and wait, for records here or on one way; of more the oldest are lost."""
+MAX_UNLOGGED_BYTES = 500_000
+"""Of their texts: 120 interim results that nothing superseded, as large as Deepgram's become."""
 
 type Writable = type[Opened | Final | Progress | Gap | Paused | Resumed | Ended | AnnouncedRecord]
 
@@ -44,6 +46,11 @@ class Write:
     received_at_ms: int | None = None
     """When Deepgram's message came; None for what is ours."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of its message."""
+        return len(str(self.fields.get("message", "")).encode())
+
 
 @dataclass(frozen=True, slots=True)
 class Say:
@@ -53,6 +60,11 @@ class Say:
     message: str
     received_at_ms: int
     segment: Segment | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the message."""
+        return len(self.message.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,7 @@ class Journal:
         self._state = last.state
         self._waiting: deque[Write | Say] = deque()
         self._writes = 0
+        self.waiting_bytes = self._unlogged_bytes = self._dropped = 0
         self._carried: dict[str, object] = {}
         self._appending: LogRecord | None = None
         self._asked = False
@@ -124,13 +137,22 @@ class Journal:
         """Adds a record; one after another they become durable."""
         self._waiting.append(write)
         self._writes += 1
+        self.waiting_bytes += write.size
 
     def say(self, say: Say) -> None:
         """Adds a message that is not logged."""
         self._waiting.append(say)
-        if len(self._waiting) - self._writes > MAX_UNLOGGED:
-            oldest = next(item for item in self._waiting if isinstance(item, Say))
-            self._waiting.remove(oldest)
+        self._unlogged_bytes += say.size
+        while len(self._waiting) - self._writes > MAX_UNLOGGED or self._unlogged_bytes > MAX_UNLOGGED_BYTES:
+            at, oldest = next((at, item) for at, item in enumerate(self._waiting) if isinstance(item, Say))
+            del self._waiting[at]
+            self._unlogged_bytes -= oldest.size
+            self._dropped += 1
+
+    def take_dropped(self) -> int:
+        """Messages that were lost since this was asked last."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
 
     def carry(self, change: Mapping[str, object]) -> None:
         """Changes the state with whatever record comes next."""
@@ -141,6 +163,7 @@ class Journal:
         placed: list[Placed] = []
         while self._waiting and isinstance(say := self._waiting[0], Say):
             self._waiting.popleft()
+            self._unlogged_bytes -= say.size
             self._k += 1
             placed.append(Said(self._n, self._k, self._state.epoch, say))
         return placed
@@ -179,6 +202,7 @@ class Journal:
         self._appending, self._asked, self._failures = None, False, 0
         self._refused_since = None
         self._writes -= 1
+        self.waiting_bytes -= write.size
         return Logged(record, before, write.received_at_ms or record.written_at_ms)
 
     def found(self, record: LogRecord | None) -> Logged | None:
@@ -206,7 +230,7 @@ class Journal:
     def give_up(self) -> None:
         """Forgets everything that is not durable; what is written from now on comes next."""
         self._waiting.clear()
-        self._writes = 0
+        self._writes = self.waiting_bytes = self._unlogged_bytes = 0
         self._appending = self._retry_at = None
         self._asked = False
 

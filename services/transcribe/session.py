@@ -59,6 +59,8 @@ ALIVE_S = 60.0
 """A live session appends at least so often, whatever happens: one that is silent for long has no owner."""
 MAX_WAITING_RECORDS = 500
 """Records that the store or a way out has not taken; with more, no further audio is asked for."""
+MAX_WAITING_BYTES = 2_000_000
+"""Of their texts; ten minutes in which both sides talk without a pause are about 1.6 MB."""
 
 
 class Phase(StrEnum):
@@ -312,10 +314,16 @@ class Session:
         if self._journal.due(now.s):
             record = self._journal.append(now, {"announced": self._publication.announced})
             commands += [Append(record)] if record is not None else []
+        return commands + self._publish(now)
+
+    def _publish(self, now: Instant) -> list[Command]:
+        commands: list[Command] = []
         if (message := self._publication.queue.take(now.s)) is not None:
             commands.append(PublishToQueue(message))
-        if (event := self._publication.bus.take(now.s)) is not None:
+        if (event := self._publication.take_event(now.s)) is not None:
             commands.append(PublishToBus(event))
+        if dropped := self._journal.take_dropped() + self._publication.take_dropped():
+            commands.append(Count(metrics.OUTPUT_DROPPED, dropped))
         return commands
 
     def _show_life(self, now: Instant) -> None:
@@ -327,7 +335,11 @@ class Session:
                 self._hearing.show_life()
 
     def _flow_control(self, now: Instant) -> list[Command]:
-        enough = max(self._journal.waiting, self._publication.waiting) > MAX_WAITING_RECORDS
+        journal, publication = self._journal, self._publication
+        enough = (
+            max(journal.waiting, publication.waiting) > MAX_WAITING_RECORDS
+            or max(journal.waiting_bytes, publication.waiting_bytes) > MAX_WAITING_BYTES
+        )
         return self._far_end.steer(self._hearing.feed, now.s, enough=enough)
 
     def _finish_if_done(self) -> list[Command]:

@@ -1,5 +1,7 @@
+import json
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 
 from contracts.audio import Channel
@@ -15,7 +17,7 @@ from contracts.events import (
 from contracts.queue import webhook_id
 from contracts.session import AnnouncedRecord, Gap, LogRecord, Outcome, SessionState, TimeMark
 from services.transcribe import bus_events as module
-from services.transcribe.bus_events import BusEvents
+from services.transcribe.bus_events import BusEvents, text_alone
 from services.transcribe.segments import Segment
 from tests.unit.transcribe.records import CONTACT, MS, SESSION, ended, final, header, opened, progress, state
 from tests.unit.transcribe.results import results
@@ -123,9 +125,25 @@ def test_a_message_of_unknown_shape_is_passed_on_without_words(message: str) -> 
     assert event.deepgram is not None
 
 
-@pytest.mark.parametrize("words", [1, 1_000, 3_000, 50_000])
-def test_an_entry_fits_the_bus_whatever_its_size(words: int) -> None:
-    message = results(1, 0.0, 1.0, *[(f"wörd{n}", 0.1, 0.2) for n in range(words)])
-    text = " ".join(f"wörd{n}" for n in range(words))
+@pytest.mark.parametrize("word", ["wörd", "😀" * 40], ids=["short", "long"])
+@pytest.mark.parametrize("words", [1, 300, 500, 1_000, 2_000, 3_000, 10_000])
+def test_an_entry_fits_the_bus_whatever_its_size(words: int, word: str) -> None:
+    said = [(f"{word}{n}", 0.1, 0.2) for n in range(words)]
+    message = orjson.dumps(json.loads(results(1, 0.0, 1.0, *said))).decode()
+    text = " ".join(each for each, _, _ in said)
     segment = Segment("s.1.0", Channel.AGENT, False, 0, 1, text, message)
-    assert len(EVENTS.of_interim(segment, 1, 1, MS).model_dump_json().encode()) < 256_000
+    event = EVENTS.of_interim(segment, 1, 1, MS)
+    assert len(event.model_dump_json().encode()) < 256_000
+    less = text_alone(event)
+    if isinstance(less, TranscriptSegment):
+        assert (less.words, less.deepgram, less.event_id) == ((), None, event.event_id)
+        assert less.transcript == text[:50_000]
+        assert text_alone(less) is None
+    else:
+        assert len(message.encode()) > 160_000
+
+
+def test_only_a_segment_can_be_told_by_less() -> None:
+    event = of(ended(7))
+    assert event is not None
+    assert text_alone(event) is None

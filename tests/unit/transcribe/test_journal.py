@@ -143,3 +143,54 @@ def test_while_the_store_is_away_the_oldest_unlogged_messages_are_lost_and_no_fi
         said += places(journal.settle())
     assert len(said) == module.MAX_UNLOGGED
     assert said[-1][2] == f"2.{module.MAX_UNLOGGED - 1}"
+
+
+def test_messages_that_wait_for_records_are_bounded_and_what_is_lost_is_counted() -> None:
+    journal = Journal(opened(1))
+    journal.write(write_final())
+    for k in range(5_000):
+        journal.say(say(str(k)))
+    dropped = journal.take_dropped()
+    assert 4_000 <= dropped == 5_000 - module.MAX_UNLOGGED
+    assert journal.take_dropped() == 0
+    for _ in range(50):
+        journal.say(say("ä" * 50_000))
+    dropped = journal.take_dropped()
+    appended(journal)
+    journal.appended()
+    said = places(journal.settle())
+    assert sum(len(text.encode()) for _, _, text in said) <= module.MAX_UNLOGGED_BYTES <= 1_000_000
+    assert dropped == module.MAX_UNLOGGED + 50 - len(said)
+
+
+def test_it_knows_what_its_records_weigh_until_they_are_durable() -> None:
+    journal = Journal(opened(1))
+    for _ in range(2):
+        journal.write(Write(Final, {**FINAL, "message": "ä" * 500}))
+    assert journal.waiting_bytes == 2_000
+    appended(journal)
+    journal.appended()
+    assert journal.waiting_bytes == 1_000
+    journal.give_up()
+    assert journal.waiting_bytes == 0
+
+
+def test_a_success_begins_the_waits_and_the_time_of_a_refusal_anew() -> None:
+    journal = Journal(opened(1))
+    journal.write(write_final())
+    journal.write(write_final())
+    now = NOW
+    for _ in range(5):
+        assert journal.append(now, {}) is not None
+        journal.unavailable(now, jitter=0.999)
+        journal.refused(now.s)
+        assert journal.deadline is not None
+        now = Instant(journal.deadline, now.epoch_ms)
+    assert journal.refused(now.s) > 0
+    assert journal.append(now, {}) is not None
+    journal.appended()
+    assert journal.append(now, {}) is not None
+    journal.unavailable(now, jitter=0.999)
+    assert journal.deadline is not None
+    assert journal.deadline - now.s <= module.RETRY_BASE_S
+    assert journal.refused(now.s + 100) == 0

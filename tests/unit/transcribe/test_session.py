@@ -21,10 +21,12 @@ from contracts.link import (
     Skip,
     Started,
 )
+from contracts.metrics import OUTPUT_DROPPED
 from contracts.session import AnnouncedRecord, Ended, Final, Gap, Outcome, Progress
 from services.transcribe.commands import (
     Append,
     Connect,
+    Count,
     Disconnect,
     Finish,
     FreeRequest,
@@ -67,6 +69,28 @@ def test_it_is_opened_with_its_place_and_first_credit() -> None:
         handle=7, epoch=2, t0_ms=MS, position_samples=800, segment_uids=("ab",), contact_ids=()
     )
     assert credit == Credit(handle=7, until_samples=800 + 40_000)
+
+
+@pytest.mark.parametrize("callback", [True, False])
+@pytest.mark.parametrize(
+    ("finals", "size", "wanted"), [(300, 5_000, True), (1_000, 0, False), (40, 90_000, False)]
+)
+def test_while_much_waits_for_a_way_out_no_further_audio_is_asked_for(
+    finals: int, size: int, wanted: bool, callback: bool
+) -> None:
+    """Ten minutes of both sides are no reason; `callback`: else the bus is the only way."""
+    tail = [opened(1), *(final(n + 2, f'{{"x":"{"x" * size}"}}') for n in range(finals))]
+    driven = Driven(Session(header(callback=callback), tail))
+    told = frames(driven.give(Attached(7, "receipt")))
+    assert any(isinstance(frame, Credit) for frame in told) == wanted
+
+
+def test_what_is_left_out_is_counted() -> None:
+    driven = Driven().streaming()
+    driven.give(DeepgramMessage(1, results(0, 0.0, 0.1, ("hi", 0.0, 0.1))))
+    for second in range(600):
+        driven.give(DeepgramMessage(1, f'{{"type":"UtteranceEnd","channel":[0,2],"last_word_end":{second}}}'))
+    assert sum(one.amount for one in of(driven.ever, Count) if one.metric == OUTPUT_DROPPED) >= 100
 
 
 def test_no_audio_goes_out_before_the_session_knows_its_t0() -> None:
