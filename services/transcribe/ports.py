@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, Self
 
 from contracts.events import Event
 from contracts.intents import ContactIntents
@@ -50,12 +51,65 @@ class SessionStore(Protocol):
         ...
 
 
+_OF_CONTENT = frozenset(
+    {
+        "413",
+        "AWS.SimpleQueueService.BatchRequestTooLong",
+        "BatchRequestTooLong",
+        "InvalidMessageContents",
+        "RequestEntityTooLarge",
+        "RequestEntityTooLargeException",
+        "SerializationException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+"""Errors of a whole request that one of its entries causes; access, throttling and absence are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """A message as the queue takes it."""
+
+    session_id: SessionId
+    webhook_id: str
+    body: str
+    size: int
+    """Bytes."""
+
+    @classmethod
+    def of(cls, message: TranscriptMessage) -> Self:
+        """Makes its JSON, once."""
+        body = message.model_dump_json()
+        return cls(message.session_id, message.webhook_id, body, len(body.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class BusEntry:
+    """An event as the bus takes it."""
+
+    detail_type: str
+    occurred_at: datetime
+    detail: str
+    size: int
+    """Bytes, as EventBridge counts them but for the source."""
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """Makes its JSON, once."""
+        detail = event.model_dump_json()
+        size = len(detail.encode()) + len(event.detail_type) + 14  # of the time ("PutEvents entry size")
+        return cls(event.detail_type, event.occurred_at, detail, size)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of one entry of a batch; `rejected`: it can never be accepted."""
 
     accepted: bool
     rejected: bool = False
+    of_content: bool = False
+    """The request as a whole was refused for what one of its entries holds."""
     reason: str = ""
     code: str = ""
     """AWS's error code, if it answered at all."""
@@ -64,13 +118,16 @@ class Answer:
 def refused(error: Exception) -> Answer:
     """The answer to each entry of a request that failed as a whole: it may be sent again."""
     answer: dict[str, dict[str, str]] = getattr(error, "response", None) or {}  # None: it never came
-    return Answer(accepted=False, reason=type(error).__name__, code=answer.get("Error", {}).get("Code", ""))
+    code = answer.get("Error", {}).get("Code", "")
+    return Answer(
+        accepted=False, of_content=code in _OF_CONTENT, reason=code or type(error).__name__, code=code
+    )
 
 
 class TranscriptQueue(Protocol):
     """The transcripts queue."""
 
-    async def send(self, messages: Sequence[TranscriptMessage]) -> list[Answer]:
+    async def send(self, messages: Sequence[QueueEntry]) -> list[Answer]:
         """Sends at most ten messages of as many sessions; one answer each, in order."""
         ...
 
@@ -78,7 +135,7 @@ class TranscriptQueue(Protocol):
 class EventBus(Protocol):
     """The bus."""
 
-    async def put(self, events: Sequence[Event]) -> list[Answer]:
+    async def put(self, events: Sequence[BusEntry]) -> list[Answer]:
         """Puts at most ten events; one answer each, in order."""
         ...
 

@@ -14,9 +14,7 @@ from aiobotocore.session import get_session
 from aws.answers import careful
 from aws.direct import connections
 from aws.link_secrets import LinkSecrets, link_secrets
-from contracts.events import Event
 from contracts.model import SessionId
-from contracts.queue import TranscriptMessage
 from services.transcribe.adapters.aws_calls import ANSWER_S, direct
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
@@ -31,7 +29,7 @@ from services.transcribe.adapters.sessions import Sessions
 from services.transcribe.adapters.sweeper import Sweeper
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
 from services.transcribe.errors import StoreUnavailable
-from services.transcribe.ports import Answer, SessionStore
+from services.transcribe.ports import Answer, BusEntry, QueueEntry, SessionStore
 from services.transcribe.settings import Settings
 from telemetry.health import Health, meaning, why
 from telemetry.health.server import listening
@@ -81,8 +79,8 @@ async def serving(settings: Settings) -> AsyncGenerator[int]:
     ):
         send = SqsTranscriptQueue(direct(aws, sqs, http), settings.transcripts_queue_url).send
         put = EventBridgeBus(direct(aws, events, http), settings.event_bus_name).put
-        queue: Batches[TranscriptMessage] = Batches("queue", _watched(health, "queue", send))
-        bus: Batches[Event] = Batches("bus", _watched(health, "bus", put))
+        queue: Batches[QueueEntry] = Batches("queue", _watched(health, "queue", send))
+        bus: Batches[BusEntry] = Batches("bus", _watched(health, "bus", put))
         store = DynamoSessionStore(
             direct(aws, dynamodb, http), settings.sessions_table, settings.retention_days
         )
@@ -166,7 +164,7 @@ def _watched[T](
         answers = await send(entries)
         if any(answer.accepted for answer in answers):
             health.works(peer)
-        elif answers and not answers[0].rejected:
+        elif answers and not (answers[0].rejected or answers[0].of_content):
             health.failing(peer, meaning(answers[0].code))
         return answers
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.transcribe.ports import Answer, refused
 from telemetry.log import logger
@@ -40,7 +40,7 @@ class Batches[T]:
         self._under_way = 0
 
     def submit(self, body: T, size: int, done: Callable[[Answer], None]) -> None:
-        """Adds an entry of about `size` bytes."""
+        """Adds an entry of `size` bytes."""
         self._waiting.append(_Entry(body, size, done))
         self._arrived.set()
 
@@ -67,9 +67,18 @@ class Batches[T]:
             size += batch[-1].size
         return batch
 
+    async def _answers(self, bodies: Sequence[T]) -> list[Answer]:
+        """Of a request that is refused for what it holds, each entry is sent alone: one is at fault."""
+        answers = await self._send(bodies)
+        if not answers[0].of_content:
+            return answers
+        if len(bodies) == 1:
+            return [replace(answers[0], rejected=True)]
+        return [answer for body in bodies for answer in await self._answers([body])]
+
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
         try:
-            answered = list(zip(batch, await self._send([entry.body for entry in batch]), strict=True))
+            answered = list(zip(batch, await self._answers([entry.body for entry in batch]), strict=True))
         except Exception as error:  # noqa: BLE001 -- one request must not take the process with it
             logger().error("transcribe.batch_broke", kind=self._name, exc_info=error)
             answered = [(entry, refused(error)) for entry in batch]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.events import SOURCE, Event
-from services.transcribe.ports import Answer, refused
+from contracts.events import SOURCE
+from services.transcribe.ports import Answer, BusEntry, refused
 
 if TYPE_CHECKING:
     from types_aiobotocore_events.client import EventBridgeClient
@@ -22,7 +22,7 @@ class EventBridgeBus:
         self._client = client
         self._name = name
 
-    async def put(self, events: Sequence[Event]) -> list[Answer]:
+    async def put(self, events: Sequence[BusEntry]) -> list[Answer]:
         """Puts at most ten events; one answer each, in order."""
         try:
             answer = await self._client.put_events(
@@ -30,7 +30,7 @@ class EventBridgeBus:
                     {
                         "Source": SOURCE,
                         "DetailType": event.detail_type,
-                        "Detail": event.model_dump_json(),
+                        "Detail": event.detail,
                         "EventBusName": self._name,
                         "Time": event.occurred_at,
                     }

@@ -10,12 +10,14 @@ from time import monotonic, time
 
 from contracts.events import Event
 from contracts.link import ClosedSession
+from contracts.metrics import OUTPUT_DROPPED
 from contracts.queue import TranscriptMessage
 from contracts.session import LogRecord, SessionHeader
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.deepgram import DeepgramConnection
 from services.transcribe.adapters.doors import Door
 from services.transcribe.adapters.link import Link
+from services.transcribe.bus_events import text_alone
 from services.transcribe.commands import (
     Append,
     Command,
@@ -48,13 +50,11 @@ from services.transcribe.inputs import (
     QueueAnswered,
 )
 from services.transcribe.instants import Instant
-from services.transcribe.ports import Answer, RequestLease, SessionStore
+from services.transcribe.ports import Answer, BusEntry, QueueEntry, RequestLease, SessionStore
+from services.transcribe.publication import without_text
 from services.transcribe.session import Phase, Session
 from telemetry.log import logger
 from telemetry.metrics import Metrics
-
-ENVELOPE_BYTES = 1_000
-"""Of an entry, beside Deepgram's message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Outside:
     """What all sessions share."""
 
     store: SessionStore
-    queue: Batches[TranscriptMessage]
-    bus: Batches[Event]
+    queue: Batches[QueueEntry]
+    bus: Batches[BusEntry]
     lease: RequestLease
     door: Door
     metrics: Metrics
@@ -271,21 +271,41 @@ class LiveSession:
         self.put(await self._outside.store.append(record))
 
     def _publish(self, command: PublishToQueue | PublishToBus) -> None:
-        """What can never be accepted counts as accepted: it must not hold up what follows."""
-
-        def queued(answer: Answer) -> None:
-            self.put(QueueAnswered(answer.accepted or answer.rejected))
-
-        def put(answer: Answer) -> None:
-            self.put(BusAnswered(answer.accepted or answer.rejected))
-
+        """What can never be accepted is tried with less text, then counts as accepted: others wait behind."""
         match command:
             case PublishToQueue():
-                size = 2 * len(command.message.message or "") + ENVELOPE_BYTES
-                self._outside.queue.submit(command.message, size, queued)
+                self._to_queue(command.message)
             case PublishToBus():
-                size = len(command.event.model_dump_json())
-                self._outside.bus.submit(command.event, size, put)
+                self._to_bus(command.event)
+
+    def _to_queue(self, message: TranscriptMessage) -> None:
+
+        def answered(answer: Answer) -> None:
+            less = without_text(message) if answer.rejected else None
+            if less is not None:
+                self._to_queue(less)
+            else:
+                self._count_rejected(answer)
+                self.put(QueueAnswered(answer.accepted or answer.rejected))
+
+        entry = QueueEntry.of(message)
+        self._outside.queue.submit(entry, entry.size, answered)
+
+    def _to_bus(self, event: Event) -> None:
+        def answered(answer: Answer) -> None:
+            less = text_alone(event) if answer.rejected else None
+            if less is not None:
+                self._to_bus(less)
+            else:
+                self._count_rejected(answer)
+                self.put(BusAnswered(answer.accepted or answer.rejected))
+
+        entry = BusEntry.of(event)
+        self._outside.bus.submit(entry, entry.size, answered)
+
+    def _count_rejected(self, answer: Answer) -> None:
+        if answer.rejected:
+            self._outside.metrics.count(OUTPUT_DROPPED)
 
 
 def _now() -> Instant:

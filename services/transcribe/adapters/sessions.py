@@ -14,7 +14,7 @@ from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import Link
 from services.transcribe.adapters.live_session import LiveSession, Outside
 from services.transcribe.errors import TranscribeError, UnreadableRecord
-from services.transcribe.ports import Answer
+from services.transcribe.ports import Answer, BusEntry
 from services.transcribe.session import Session
 from services.transcribe.session_log import BUSY_RETRY_S, OVER, Refuse
 from telemetry.log import logger
@@ -120,7 +120,8 @@ class Sessions:
             if not answered.done():
                 answered.set_result(answer)
 
-        self._outside.bus.submit(event, len(event.model_dump_json().encode()), done)
+        entry = BusEntry.of(event)
+        self._outside.bus.submit(entry, entry.size, done)
         answer = await answered
         return answer.accepted or answer.rejected
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.queue import TranscriptMessage
-from services.transcribe.ports import Answer, refused
+from services.transcribe.ports import Answer, QueueEntry, refused
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs.client import SQSClient
@@ -22,7 +21,7 @@ class SqsTranscriptQueue:
         self._client = client
         self._url = url
 
-    async def send(self, messages: Sequence[TranscriptMessage]) -> list[Answer]:
+    async def send(self, messages: Sequence[QueueEntry]) -> list[Answer]:
         """Sends at most ten messages of as many sessions; one answer each, in order."""
         try:
             answer = await self._client.send_message_batch(
@@ -30,7 +29,7 @@ class SqsTranscriptQueue:
                 Entries=[
                     {
                         "Id": str(at),
-                        "MessageBody": message.model_dump_json(),
+                        "MessageBody": message.body,
                         "MessageGroupId": message.session_id,
                         "MessageDeduplicationId": message.webhook_id,
                     }

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
 
 from contracts.events import AudioGap
 from contracts.model import ContactId, SessionId
@@ -17,14 +19,14 @@ from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
-from services.transcribe.ports import Answer
+from services.transcribe.ports import Answer, BusEntry, QueueEntry, refused
 from tests.integration.transcribe.outcome import events_of, messages_of
 
 YES = Answer(accepted=True)
 
 
-def message(session: str, n: int, text: str | None = "{}") -> TranscriptMessage:
-    return TranscriptMessage(
+def message(session: str, n: int, text: str | None = "{}") -> QueueEntry:
+    whole = TranscriptMessage(
         session_id=SessionId(session),
         contact_id=ContactId("c"),
         epoch=1,
@@ -34,10 +36,11 @@ def message(session: str, n: int, text: str | None = "{}") -> TranscriptMessage:
         message=text,
         received_at_ms=1,
     )
+    return QueueEntry.of(whole)
 
 
-def gap(n: int) -> AudioGap:
-    return AudioGap(
+def gap(n: int) -> BusEntry:
+    whole = AudioGap(
         event_id=f"s-{n}",
         session_id=SessionId("s"),
         contact_id=ContactId("c"),
@@ -46,6 +49,7 @@ def gap(n: int) -> AudioGap:
         to_s=n + 1,
         cause="lost",
     )
+    return BusEntry.of(whole)
 
 
 async def test_messages_of_a_session_stay_in_order_and_one_sent_twice_comes_once(
@@ -158,3 +162,48 @@ async def test_a_request_that_breaks_is_sent_again_and_takes_nobody_with_it() ->
             await answered.wait()
     running.cancel()
     assert answers == [Answer(accepted=False, reason="AttributeError"), YES]
+
+
+def test_a_request_is_no_larger_than_sqs_and_eventbridge_take() -> None:
+    assert module.MAX_BYTES <= 256 * 1_024
+
+
+def test_entries_are_measured_in_bytes_with_all_they_hold() -> None:
+    one = message("a", 1, '"ä"')
+    assert one.size == len(one.body.encode()) > len(one.body)
+    other = gap(1)
+    assert other.size >= len(other.detail.encode()) + len("Audio Gap")
+
+
+@pytest.mark.parametrize(
+    ("code", "rejected"), [("ValidationException", True), ("413", True), ("AccessDeniedException", False)]
+)
+async def test_of_a_request_refused_for_what_it_holds_the_others_go_on_and_the_one_is_given_up(
+    code: str, rejected: bool
+) -> None:
+    answers: dict[str, Answer] = {}
+    done = asyncio.Event()
+
+    async def send(entries: Sequence[str]) -> list[Answer]:
+        if "odd" not in entries:
+            return [YES] * len(entries)
+        return [refused(ClientError({"Error": {"Code": code}}, "PutEvents"))] * len(entries)
+
+    def answered(name: str, answer: Answer) -> None:
+        answers[name] = answer
+        if len(answers) == 3:
+            done.set()
+
+    batches = Batches[str]("bus", send)
+    for name in ("a", "odd", "b"):
+        batches.submit(name, 1, partial(answered, name))
+    running = asyncio.create_task(batches.run())
+    async with asyncio.timeout(5):
+        await done.wait()
+    running.cancel()
+    assert (answers["odd"].accepted, answers["odd"].rejected, answers["odd"].reason) == (
+        False,
+        rejected,
+        code,
+    )
+    assert {answers["a"].accepted, answers["b"].accepted} == {rejected}
