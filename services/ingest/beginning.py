@@ -1,5 +1,6 @@
 """Beginning: the blocks before position 0 of a call is known."""
 
+from operator import itemgetter
 from typing import Final
 
 from contracts.audio import SAMPLES_PER_MS, Channel, samples_of_ms
@@ -42,9 +43,9 @@ class Beginning:
     @property
     def is_ready(self) -> bool:
         """Whether both lanes are there, or one is late."""
-        times = [at_ms for _, _, at_ms in self._first]
-        if not times:
+        if self._far.believed or not self._first:
             return self._far.believed
+        times = [at_ms for _, _, at_ms in self._first]
         late = samples_of_ms(max(times) - min(times)) >= MAX_LAG_SAMPLES
         held_bytes = sum(len(pcm) for _, pcm, _ in self._first)
         return late or held_bytes > MAX_FIRST_BYTES or len({channel for channel, _, _ in self._first}) > 1
@@ -52,7 +53,12 @@ class Beginning:
     def take(self, *, over: bool) -> list[Timed]:
         """The blocks that the call begins with; `over`: what is in doubt is believed, for want of more."""
         first, self._first = self._first, []
-        if not first and (over or self._far.believed):
+        believed = self._far.believed
+        if first or believed or over:
+            from_ms = -1 if believed else min((at_ms for _, _, at_ms in first), default=-1)
             start_ms = self._start_ms or 0
-            first = [(lane, pcm, start_ms + start // SAMPLES_PER_MS) for lane, start, pcm in self._far.take()]
+            far = [(lane, pcm, start_ms + start // SAMPLES_PER_MS) for lane, start, pcm in self._far.take()]
+            first += [timed for timed in far if timed[2] >= from_ms]
+            if far:
+                first.sort(key=itemgetter(2))
         return first

@@ -251,6 +251,32 @@ def test_a_time_before_1970_begins_nothing() -> None:
     assert timeline.t0_ms is None
 
 
+@pytest.mark.parametrize("ms", [40_000, 3_600_000])
+def test_after_a_first_block_of_one_lane_a_jump_costs_nothing(ms: int) -> None:
+    timeline = Timeline(CHUNK, start_ms=T0_MS)
+    blocks = [*pairs(1)[:1], *moved(pairs(30, first=1), ms)]
+    out = laid(blocks, timeline)
+    assert timeline.t0_ms == T0_MS
+    [gap] = of_kind(Gap, out)
+    assert gap == Gap(samples_of_ms(64), samples_of_ms(64 + ms))
+    heard = b"".join(item.pcm for item in out if isinstance(item, Chunk) and item.position >= gap.end - 4000)
+    assert heard.lstrip(b"\0") == expected_stereo(blocks[1:], T0_MS + 64 + ms)
+
+
+@pytest.mark.parametrize("ms", [-40_000, -3_600_000])
+def test_a_first_block_of_a_wrong_time_is_outweighed_by_more_than_a_fragment(ms: int) -> None:
+    timeline = Timeline(CHUNK, start_ms=T0_MS)
+    out = laid([*pairs(1)[:1], *moved(pairs(60), ms)], timeline, flush=False)
+    assert timeline.t0_ms == T0_MS + ms
+    assert joined([*out, *timeline.flush()]) == expected_stereo(moved(pairs(60), ms), T0_MS + ms)
+    assert [told.cause for told in of_kind(Misplaced, out)] == ["clock_jumped"]
+
+
+def test_a_first_block_of_one_lane_and_a_few_far_ones_make_the_whole_of_a_short_call() -> None:
+    blocks = [*pairs(1)[:1], *moved(pairs(2, first=1), 20_000)]
+    assert joined(laid(blocks, Timeline(CHUNK, start_ms=T0_MS - 15_000))) == expected_stereo(blocks, T0_MS)
+
+
 def test_at_the_end_the_little_that_there_is_of_a_call_is_believed() -> None:
     timeline = Timeline(CHUNK, start_ms=T0_MS)
     far = moved(pairs(4), 60_000)
