@@ -359,7 +359,7 @@ class Reading:
 
     def _end(self, reason: str, now: float) -> list[Command]:
         commands = [*self._close_body(now), *self._flush(now, over=True)]
-        if self.t0_ms is None and reason == "idle":
+        if self.t0_ms is None and reason in ("idle", "misplaced_audio"):
             return commands + self._abort(NO_AUDIO)
         self._alarms.clear_all()
         self.ended = True

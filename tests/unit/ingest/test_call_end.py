@@ -67,6 +67,14 @@ def test_a_call_without_any_audio_aborts_after_a_minute() -> None:
     assert [abort.reason for abort in played.sent(Abort)] == ["no_audio"]
 
 
+def test_a_call_whose_audio_all_has_a_time_that_cannot_be_aborts_too() -> None:
+    played = Played().opened()
+    played.plays(*(fragment(pairs(n, 17)) for n in range(1_000_000, 1_000_100, 17)))
+    played.passes(61)
+    assert [abort.reason for abort in played.sent(Abort)] == ["no_audio"]
+    assert played.sent(End) == []
+
+
 def test_another_contact_ends_the_call_after_a_moment() -> None:
     played = Played().opened()
     found = pairs(0, 17)
