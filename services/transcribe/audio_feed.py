@@ -105,7 +105,7 @@ class AudioFeed:
     @property
     def reach(self) -> int:
         """Where the audio ends, as far as was ever known."""
-        return max(self._reach, self._backlog.end)
+        return max(self._reach, self._backlog.end if self._end is None else self._end)
 
     @property
     def starving(self) -> bool:
@@ -252,9 +252,12 @@ class AudioFeed:
 
     def missing(self, covered: Sequence[int], cause: str) -> Hole | None:
         """At the end: what was never heard, `cause` being why."""
-        if self.flushed or min(covered) >= self.reach - END_TOLERANCE_SAMPLES:
+        heard = min(covered)
+        if self.flushed:
+            heard = max(heard, self.reach if self._end is None else self._end)
+        if heard >= self.reach - END_TOLERANCE_SAMPLES:
             return None
-        return Hole(min(covered), self.reach, cause)
+        return Hole(heard, self.reach, cause)
 
     def disconnect(self) -> list[Command]:
         """Drops the connection, if there is one."""

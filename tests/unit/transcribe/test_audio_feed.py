@@ -291,6 +291,27 @@ def test_what_a_rewind_forgets_is_still_missing_at_the_end() -> None:
     assert feed.missing(NONE, "why") == Hole(0, call, "why")
 
 
+def test_what_was_not_to_be_had_again_is_missing_though_all_that_came_was_heard() -> None:
+    feed = streaming()
+    feed.finish(80_000, 1.0)
+    feed.reattached()
+    for position in range(800, 8_000, 800):
+        feed.audio(chunk(position))
+    feed.finish(8_000, 2.0)
+    feed.flushed = True
+    assert feed.missing((8_000, 8_000), "why") == Hole(8_000, 80_000, "why")
+    assert feed.missing((8_000, 7_000), "why") == Hole(8_000, 80_000, "why")
+
+
+def test_audio_that_still_comes_after_the_end_is_not_missing() -> None:
+    feed = streaming()
+    feed.finish(800, 1.0)
+    for position in range(800, 8_000, 800):
+        feed.audio(chunk(position))
+    assert feed.reach == 800
+    assert feed.missing((800, 800), "why") is None
+
+
 def test_nothing_is_due_while_a_lost_connection_has_nothing_to_send() -> None:
     feed = streaming()
     covered = (800, 800)
