@@ -18,9 +18,9 @@ class Gaps:
         """The newest that was begun, open or not."""
 
     @property
-    def open_until(self) -> int | None:
-        """End of the open gap, as known so far; nothing from its beginning on may be given out yet."""
-        return None if self._open is None else self._open[1]
+    def open(self) -> tuple[int, int] | None:
+        """The open gap, as known so far; nothing from its beginning on may be given out yet."""
+        return self._open
 
     def begin(self, start: int, end: int, laid: list[Laid]) -> None:
         """One lane goes on at `end`, and up to `start` there was audio."""

@@ -231,13 +231,18 @@ class Timeline:
     def _give(self, laid: list[Laid]) -> None:
         """Chunks that both lanes have, or that one has and the other is too late for."""
         customer, agent = self._customer.pcm, self._agent.pcm
-        if (gap_end := self._gaps.open_until) is not None:
+        held_from: int | None = None
+        if (gap := self._gaps.open) is not None:
+            gap_start, gap_end = gap
             both_until = self._position + min(len(customer), len(agent)) // MONO_SAMPLE_BYTES
             if both_until < gap_end and self.reached < gap_end + MAX_LAG_SAMPLES:
-                return
-            self._gaps.close(laid)
+                held_from = gap_start - MAX_LAG_SAMPLES
+            else:
+                self._gaps.close(laid)
         while True:
             samples = self._chunk_samples - self._position % self._chunk_samples
+            if held_from is not None and self._position + samples > held_from:
+                return
             wanted = samples * MONO_SAMPLE_BYTES
             if len(customer) < wanted or len(agent) < wanted:
                 if max(len(customer), len(agent)) < wanted + MAX_LAG_SAMPLES * MONO_SAMPLE_BYTES:

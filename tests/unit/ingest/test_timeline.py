@@ -397,6 +397,15 @@ def test_a_one_sided_call_has_its_gaps_told() -> None:
     assert of_kind(Gap, out) == [Gap(samples_of_ms(40 * 64), samples_of_ms(80 * 64))]
 
 
+def test_one_gap_after_the_other_holds_back_nothing_of_what_was_before() -> None:
+    islands = [(C, T0_MS + n * 64, audio(n, 64)) for n in range(0, 400, 18)]
+    timeline = Timeline(CHUNK)
+    out = laid(islands, timeline, flush=False)
+    assert len(of_kind(Gap, out)) == len(islands) - 2
+    assert timeline.reached - timeline.position < samples_of_ms(18 * 64 + 256 + 200)
+    assert joined([*out, *timeline.flush()]) == expected_stereo(islands, T0_MS)
+
+
 @SLOWLY
 @given(hole_ms=st.integers(1_001, 30_000), before_ms=st.integers(0, 1_200), after_ms=st.integers(1, 400))
 def test_a_gap_is_told_alike_wherever_before_it_reading_began(
