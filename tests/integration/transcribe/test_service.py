@@ -103,7 +103,8 @@ async def test_a_bad_key_fails_the_session_with_deepgrams_own_reason(
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, "deepgram_rejected")
     assert "401" in ended.explanation
     assert "Invalid credentials." in ended.explanation
-    [(kind, detail)] = events_of(aws, stack)
+    (gap, lost), (kind, detail) = events_of(aws, stack)
+    assert (gap, lost["to_s"], lost["cause"]) == ("Audio Gap", 2.0, "deepgram_rejected")
     assert kind == SessionFailed.detail_type
     assert detail["reason"] == "deepgram_rejected"
 
