@@ -20,6 +20,10 @@ class SessionStore(Protocol):
         """The session's header, read consistently. Raises: StoreUnavailable, UnreadableRecord."""
         ...
 
+    async def probe(self) -> None:
+        """Reads and writes, and leaves nothing behind. Raises: StoreUnavailable."""
+        ...
+
     async def tail(self, session_id: SessionId) -> tuple[LogRecord, ...]:
         """The newest records, ascending, from the last one that was announced on both ways (or the first).
 

@@ -14,7 +14,6 @@ from aiobotocore.session import get_session
 from aws.answers import careful
 from aws.direct import connections
 from aws.link_secrets import LinkSecrets, link_secrets
-from contracts.model import SessionId
 from services.transcribe.adapters.aws_calls import ANSWER_S, direct
 from services.transcribe.adapters.batches import Batches
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
@@ -39,7 +38,7 @@ from telemetry.metrics import Metrics
 SERVICE = "transcribe"
 FLUSH_S = 10.0
 PROBE_S = 5.0
-"""Between two looks at whether the table answers."""
+"""Between two looks at whether the table can be read and written."""
 _AWS = AioConfig(
     connect_timeout=2,
     read_timeout=5,
@@ -147,7 +146,7 @@ async def _probe(store: SessionStore, health: Health) -> None:
     while True:
         health.goes_round("looking at the table")
         try:
-            await store.header(SessionId("no-session"))
+            await store.probe()
         except StoreUnavailable as error:
             health.failing("table", why(error))
         else:

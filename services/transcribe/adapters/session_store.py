@@ -40,6 +40,7 @@ MAX_LISTED = 1_000
 """Open sessions that one look at a shard finds; the oldest come first."""
 MAX_TAIL = 2_000
 """Records of a tail: more than an hour's that could not be announced."""
+_NOBODY = SessionId("no-session")
 _TAKEN = "ConditionalCheckFailedException"
 _REFUSALS = {
     "ValidationException": Refusal.RECORD,
@@ -64,6 +65,22 @@ class DynamoSessionStore:
             return None if body is None else SessionHeader.model_validate_json(body)
         except ValidationError as error:
             raise UnreadableRecord("header") from error
+
+    async def probe(self) -> None:
+        """Reads an item that is never there, and writes it under the condition that it is; see the port."""
+        key = header_key(_NOBODY)
+        await self._get(key)
+        try:
+            await self._client.put_item(
+                TableName=self._table,
+                Item={"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+                ConditionExpression="attribute_exists(pk)",
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code", "") != _TAKEN:
+                raise StoreUnavailable("put") from error
+        except BotoCoreError as error:
+            raise StoreUnavailable("put") from error
 
     async def tail(self, session_id: SessionId) -> tuple[LogRecord, ...]:
         """The newest records, ascending, from the last announced one on."""

@@ -5,12 +5,15 @@ import json
 import socket
 from contextlib import closing
 
+import pytest
+
 from contracts.link import OpenedSession
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
 from emulators.deepgram.script import encode_call
 from services.transcribe.service import serving
 from services.transcribe.settings import Settings
+from tests.integration.delivery.in_between import in_between
 from tests.integration.transcribe.conftest import SECRET
 from tests.integration.transcribe.link_client import Caller, dial
 from tests.integration.transcribe.outcome import put_header, request
@@ -60,6 +63,17 @@ async def test_a_table_that_is_not_there_is_said_so(settings: Settings) -> None:
     async with serving(chosen):
         await until_said(port, "table not found since 20")
         assert await reasons(port, "/live") == []
+
+
+async def test_a_table_that_may_be_read_and_not_written_is_said_so(
+    aws: AwsEndpoint, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    async with in_between(aws.url) as between:
+        between.denied = "PutItem"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
+        async with serving(settings.model_copy(update={"health_port": port})):
+            await until_said(port, "table refuses access since 20")
 
 
 async def test_a_queue_that_takes_nothing_is_said_so(

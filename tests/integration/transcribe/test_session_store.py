@@ -99,6 +99,13 @@ async def test_a_header_is_read_or_absent(
     assert await store.header(SESSION) == written
 
 
+async def test_a_probe_leaves_nothing_behind(
+    aws: AwsEndpoint, stack: Resources, store: DynamoSessionStore
+) -> None:
+    await store.probe()
+    assert aws.dynamodb().scan(TableName=stack.table_name)["Items"] == []
+
+
 async def test_what_cannot_be_read_says_so(
     aws: AwsEndpoint, stack: Resources, store: DynamoSessionStore
 ) -> None:
@@ -120,6 +127,8 @@ async def test_a_store_that_is_away_is_a_value_to_appends_and_an_error_to_reads(
             await store.header(SESSION)
         with pytest.raises(StoreUnavailable):
             await store.tail(SESSION)
+        with pytest.raises(StoreUnavailable):
+            await store.probe()
 
 
 async def test_the_log_is_contiguous_by_its_keys(

@@ -19,6 +19,7 @@ from contracts.session import (
     Outcome,
     Progress,
     SessionState,
+    TimeMark,
 )
 from services.transcribe.instants import Instant
 from services.transcribe.journal import Journal, Write
@@ -84,7 +85,8 @@ def test_a_new_session_begins_at_one() -> None:
 
 
 def test_a_take_over_keeps_the_state_and_begins_an_epoch() -> None:
-    record = opened(progress(age_ms=FRESH_MS, segment_uids=("ab",)))
+    offsets = (TimeMark(sent_samples=0, position_samples=80),)
+    record = opened(progress(age_ms=FRESH_MS, segment_uids=("ab",), offsets=offsets))
     assert (record.n, record.cause, record.state.epoch) == (8, OpenCause.TAKEN_OVER, 4)
     assert record.state.segment_uids == ("ab",)
     assert record.state.covered_samples == (80, 90)
@@ -99,6 +101,12 @@ def test_a_released_session_is_claimed_at_once_by_any_request() -> None:
 def test_a_writer_that_made_progress_just_now_is_left_alone() -> None:
     assert refusal(progress(age_ms=FRESH_MS - 1)) is Refusal.BUSY
     assert refusal(progress(age_ms=FRESH_MS - 1), writer=OTHER_REQUEST) is Refusal.ALREADY_SERVED
+
+
+def test_a_writer_counts_as_dead_no_sooner_than_two_seconds_after_its_record_and_soon_after() -> None:
+    """A record comes a second after the other, or a gap of two; a take-over may take five in all."""
+    assert refusal(progress(age_ms=2_000)) is Refusal.BUSY
+    assert opened(progress(age_ms=3_000)).cause is OpenCause.TAKEN_OVER
 
 
 def test_a_second_request_never_takes_a_live_session_over_however_long_it_hears_nothing() -> None:
