@@ -69,6 +69,12 @@ def test_of_a_huge_one_place_and_text_are_kept_with_a_mark() -> None:
     assert kept["channel"] == {"alternatives": [{"transcript": text}]}
 
 
+def test_what_a_result_weighs_is_counted_in_bytes() -> None:
+    record = logged("語" * (MAX_LOGGED_BYTES // 6))
+    assert len(results(record.transcript)) < MAX_LOGGED_BYTES
+    assert record.trimmed
+
+
 def test_the_event_of_a_trimmed_result_has_its_text_and_says_by_what_is_missing_that_it_is_not_all() -> None:
     text = " ".join(["word"] * 5_000)
     known = header()
