@@ -28,6 +28,8 @@ from services.ingest.scanned import (
 )
 
 CONTACT_TAG: Final = "ContactId"
+LAST_TAG: Final = "AWS_KINESISVIDEO_CONTINUATION_TOKEN"
+"""KVS writes it behind all others: with it a fragment is complete, though the body ends there."""
 MAX_HELD_BYTES: Final = 1024 * 1024
 """Of unconfirmed blocks; Connect's fragments have 36 kB."""
 MAX_HELD_BLOCKS: Final = 1_024
@@ -76,6 +78,7 @@ class ContactGate:
         self._contact_ids = dict.fromkeys(contact_ids)
         self._segment_uids = dict.fromkeys(segment_uids)
         self._door = _Door.SHUT
+        self._complete = False
         self._uid: str | None = None
         self._at_ms: int | None = None
         self._other: ContactId | None = None
@@ -118,9 +121,12 @@ class ContactGate:
         match value:
             case Tag(name=name, value=contact_id) if name == CONTACT_TAG:
                 return self._contact(ContactId(contact_id))
+            case Tag(name=name) if name == LAST_TAG:
+                self._complete = True
+                return ()
             case FragmentStarted():
                 passed = self._end(complete=False)
-                self._door = _Door.UNKNOWN
+                self._door, self._complete = _Door.UNKNOWN, False
                 self._uid = self._at_ms = self._other = None
                 return passed
             case SegmentUid(uid=uid):
@@ -134,7 +140,7 @@ class ContactGate:
                     return (OtherContact(self._other, at_ms),)
                 return self._open() if self._is_confirmed and self._continues(at_ms) else ()
             case FragmentEnded(complete=complete):
-                return self._end(complete=complete)
+                return self._end(complete=complete or self._complete)
             case _:
                 return ()
 

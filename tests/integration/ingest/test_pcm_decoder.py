@@ -54,6 +54,6 @@ def test_every_case_comes_out_as_stereo(case: Case, size: int) -> None:
         heard += audio.feed(case.body[at : at + size])
         if any(isinstance(item, Malformed) for item in heard[-1:]):
             break
-    heard += audio.timeline.flush()
+    heard += [*audio.end_body(), *audio.timeline.flush()]
     assert joined([item for item in heard if isinstance(item, Chunk | Skipped)]) == expected_call(case.found)
     assert any(isinstance(item, Malformed) for item in heard) is case.malformed

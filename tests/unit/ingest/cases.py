@@ -154,6 +154,11 @@ def _contacts() -> list[Case]:
             fragment(ours) + fragment(pairs(30, 3), trailing={}) + next_contact,
             (*ours, *pairs(30, 3)),
         ),
+        Case(
+            "tail with some tags after a hole",
+            fragment(ours) + fragment(pairs(30, 3), trailing=TRAILING),
+            (*ours, *pairs(30, 3)),
+        ),
         Case("two SegmentUIDs", two_uids + fragment(tail, uid=other_uid, trailing={}), ()),
         Case("previous contact", next_contact + fragment(pairs(60, 17)), tuple(pairs(60, 17))),
         Case(

@@ -41,8 +41,8 @@ def chunks(heard: list[Heard]) -> list[Chunk]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_comes_out_as_stereo(case: Case) -> None:
     audio = call_audio(*case.contacts)
-    heard = audio.feed(case.body)
-    out = joined([item for item in [*heard, *audio.timeline.flush()] if isinstance(item, Chunk | Skipped)])
+    heard = [*audio.feed(case.body), *audio.end_body(), *audio.timeline.flush()]
+    out = joined([item for item in heard if isinstance(item, Chunk | Skipped)])
     assert out == expected_call(case.found)
     assert any(isinstance(item, Malformed) for item in heard) is case.malformed
 

@@ -8,6 +8,7 @@ from contracts.audio import Channel
 from contracts.model import ContactId
 from services.ingest.contact_gate import (
     CONTINUES_MS,
+    LAST_TAG,
     MAX_HELD_BLOCKS,
     MAX_HELD_BYTES,
     MAX_SEGMENT_UIDS,
@@ -78,6 +79,14 @@ def test_a_confirmed_segment_uid_confirms_nothing_before_any_audio_was_heard() -
 
 def test_a_complete_fragment_without_tags_passes_by_its_confirmed_segment_uid() -> None:
     assert passed(gate(["ab"]), START, UID, CLUSTER, block(1), END) == [block(1)]
+
+
+def test_a_fragment_that_ends_with_the_body_is_complete_with_the_last_of_its_tags() -> None:
+    it, cut = gate(["ab"]), FragmentEnded(complete=False)
+    assert passed(it, START, UID, CLUSTER, block(1), Tag(LAST_TAG, "9"), cut) == [block(1)]
+    assert passed(it, START, UID, CLUSTER, block(1), cut) == [Withheld(4)]
+    values = START, UID, CLUSTER, block(1), THEIR_TAG, Tag(LAST_TAG, "9"), cut
+    assert passed(it, *values) == [OtherContact(THEIRS, 1000), Withheld(4)]
 
 
 def test_a_fragment_cut_before_its_tags_does_not() -> None:
