@@ -54,7 +54,7 @@ class Outages:
     async def disable(
         self, endpoint: str, cause: str, session_id: SessionId, contact_id: ContactId, patience: Patience
     ) -> None:
-        """After this no process posts to the endpoint, and the bus knows.
+        """After this no process posts to the endpoint, and the bus knows or will.
 
         Raises:
             Stopping: perhaps not; it will be noticed again.
@@ -81,7 +81,7 @@ class Outages:
             return
         self._metrics.count(ENDPOINTS_DISABLED)
         logger(session_id=session_id, contact_id=contact_id).error("delivery.endpoint_disabled", cause=cause)
-        await patience.insist(lambda: self._tell(untold))
+        await self._tell_now(untold)
 
     async def enable(
         self, endpoint: str, session_id: SessionId, contact_id: ContactId, patience: Patience
@@ -99,7 +99,14 @@ class Outages:
         if not untold or not removed:
             return
         logger(session_id=session_id, contact_id=contact_id).info("delivery.endpoint_recovered")
-        await patience.insist(lambda: self._tell(untold))
+        await self._tell_now(untold)
+
+    async def _tell_now(self, untold: UntoldEvent) -> None:
+        """Or later, while the bus does not answer: no session waits for it."""
+        try:
+            await self._tell(untold)
+        except Unavailable as error:
+            logger().warning("delivery.aws_unavailable", cause=type(error).__name__, exc_info=error)
 
     async def _tell(self, untold: UntoldEvent) -> None:
         await self._bus.publish(untold.event)
@@ -133,6 +140,7 @@ class Outages:
             self._look_now.clear()
             try:
                 await self.look()
+                await self._tell_all()
             except Unavailable as error:
                 logger().warning("delivery.aws_unavailable", cause=type(error).__name__, exc_info=error)
 
@@ -148,8 +156,6 @@ class Outages:
 
     async def _look(self) -> None:
         """Learns which endpoints are disabled, probes those that are due, and wakes sessions.
-
-        Tells the bus, too, what a process that died did not tell it.
 
         Raises:
             Unavailable: not all of it was done.
@@ -178,8 +184,16 @@ class Outages:
         for endpoint in disabled.values():
             if endpoint and endpoint.probe_at_ms <= now_ms:
                 await self._probe(endpoint, waiting.get(endpoint.endpoint, []))
+
+    async def _tell_all(self) -> None:
+        """Tells the bus what it was not told: whoever was about to died, or the bus did not answer.
+
+        Raises:
+            Unavailable: not all of it was told.
+        """
+        before_ms = _now_ms() - 2_000 * self._look_every_s
         for untold in await self._store.all_untold():
-            if untold.stored_at_ms < now_ms - 2_000 * self._look_every_s:
+            if untold.stored_at_ms < before_ms:
                 await self._tell(untold)
 
     async def _probe(self, seen: DisabledEndpoint, waiting: list[ParkedSession]) -> None:

@@ -142,6 +142,33 @@ async def test_a_death_between_a_change_of_an_endpoint_and_its_event_loses_no_ev
     await asyncio.to_thread(third.stop)
 
 
+async def test_no_session_and_no_start_waits_for_the_bus_to_hear_of_an_endpoint(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    receiver.faults.arm(Fault(status=503))
+    surroundings.add_session(session, receiver.url)
+    async with in_between(surroundings.aws.url) as bus:
+        through = {"VISIBILITY_S": "3", "RETRY_FOR_S": "60", "AWS_ENDPOINT_URL_EVENTBRIDGE": bus.url}
+        bus.denied = "PutEvents"
+        first = Process(surroundings, tmp_path / "first", through)
+        await asyncio.to_thread(first.start)
+        surroundings.say(session, 1)
+        await become(lambda: surroundings.parked(session) is not None, True)
+        await asyncio.to_thread(first.stop)
+        assert surroundings.disabled(receiver)
+        receiver.faults.clear()
+        second = Process(surroundings, tmp_path / "second", through)
+        await asyncio.to_thread(second.start)
+        await become(lambda: surroundings.mark(session), (1, 0))
+        surroundings.say(session, 2)
+        await become(lambda: surroundings.mark(session), (2, 0))
+        assert surroundings.endpoint_events(receiver) == []
+        bus.denied = None
+        both = {"Endpoint Disabled", "Endpoint Recovered"}
+        await become(lambda: set(surroundings.endpoint_events(receiver)), both)
+        await asyncio.to_thread(second.stop)
+
+
 async def test_messages_stay_in_hand_while_a_request_takes_longer_than_their_visibility(
     surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
 ) -> None:
