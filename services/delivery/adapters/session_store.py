@@ -157,7 +157,7 @@ def _message(item: Item, contact_id: ContactId) -> TranscriptMessage | None:
     try:
         record = item.read(LOG_RECORD)
     except UnreadableItem:
-        if _ANY_KIND.validate_json(item.body).get("type") in FOR_CALLBACKS:
+        if item.read(_ANY_KIND).get("type") in FOR_CALLBACKS:
             raise
         return None  # of a kind that a later version writes: nothing for a callback that we know of
     text = _body(record)

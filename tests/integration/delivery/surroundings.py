@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from contracts.audio import Channel
 from contracts.delivery import UNDELIVERED_PREFIX, ParkedSession, endpoint_key, parked_key
@@ -87,7 +87,7 @@ class Surroundings:
         )
         self.put(header_key(header.session_id), header)
 
-    def put(self, key: StoreKey, model: Contract, **numbers: int) -> None:
+    def put(self, key: StoreKey, model: BaseModel, **numbers: int) -> None:
         self._dynamodb.put_item(
             TableName=self.stack.table_name,
             Item={

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from pydantic import BaseModel, RootModel
 
 from contracts.delivery import (
     ENDPOINTS,
@@ -27,6 +28,10 @@ class Later(Contract):
 
     version: int = 2
     type: str = "final"
+
+
+class OtherForm(RootModel[str]):
+    """Not even a JSON object."""
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +92,13 @@ def mark(session: str) -> DeliveryMark:
     return DeliveryMark(session_id=SessionId(session), n=0, k=0)
 
 
+@pytest.mark.parametrize("record", [Later(), OtherForm("packed")], ids=["later", "other"])
 async def test_a_record_that_cannot_be_read_makes_a_replay_wait(
-    surroundings: Surroundings, process: Process, receiver: Receiver, session: str
+    surroundings: Surroundings, process: Process, receiver: Receiver, session: str, record: BaseModel
 ) -> None:
     surroundings.add_session(session, receiver.url)
     surroundings.log(session, 1)
-    surroundings.put(record_key(SessionId(session), 2), Later())
+    surroundings.put(record_key(SessionId(session), 2), record)
     surroundings.put(parked_key(SessionId(session)), parked(session, receiver))
     surroundings.ask_for_replay(session, ReplayCause.DUE)
     await given_back(process, session)
