@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -17,6 +16,8 @@ calls to AWS need them."""
 type FoundAddress = tuple[int, int, int, str, tuple[object, ...]]
 """As `getaddrinfo` gives it: family, kind, protocol, canonical name, address."""
 type LookUp = Callable[..., Sequence[FoundAddress]]
+type _Question = tuple[str, int, socket.AddressFamily]
+type _Found = Sequence[FoundAddress] | OSError | UnicodeError
 
 
 class Resolver(AbstractResolver):
@@ -25,6 +26,7 @@ class Resolver(AbstractResolver):
     def __init__(self, look_up: LookUp = socket.getaddrinfo) -> None:
         self._look_up = look_up
         self._places = asyncio.Semaphore(QUESTIONS)
+        self._under_way: dict[_Question, asyncio.Future[_Found]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -34,7 +36,6 @@ class Resolver(AbstractResolver):
         Raises:
             OSError: there are none.
         """
-        ask = partial(self._look_up, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         return [
             ResolveResult(
                 hostname=host,
@@ -44,33 +45,43 @@ class Resolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for found, _, protocol, _, address in await self._in_thread(ask)
+            for found, _, protocol, _, address in await self._ask((host, port, family))
         ]
 
     async def close(self) -> None:
         """Nothing is kept; the process does not wait for threads that still ask."""
 
-    async def _in_thread(self, ask: Callable[[], Sequence[FoundAddress]]) -> Sequence[FoundAddress]:
-        await self._places.acquire()
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Sequence[FoundAddress]] = loop.create_future()
-
-        def settle(found: Sequence[FoundAddress] | OSError | UnicodeError) -> None:
-            self._places.release()  # not before: who asked may have given up, the thread has not
-            if answer.done():
-                return
-            if isinstance(found, OSError | UnicodeError):
-                answer.set_exception(found)
+    async def _ask(self, question: _Question) -> Sequence[FoundAddress]:
+        """However many ask for a name at once, it is one question."""
+        if question not in self._under_way:
+            await self._places.acquire()
+            if question in self._under_way:
+                self._places.release()
             else:
-                answer.set_result(found)
+                self._under_way[question] = self._in_thread(question)
+        found = await asyncio.shield(self._under_way[question])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _in_thread(self, question: _Question) -> asyncio.Future[_Found]:
+        host, port, family = question
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Found] = loop.create_future()
+
+        def settle(found: _Found) -> None:
+            self._places.release()  # not before: who asked may have given up, the thread has not
+            del self._under_way[question]
+            answer.set_result(found)
 
         def run() -> None:
+            found: _Found
             try:
-                found = ask()
+                found = self._look_up(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
             except (OSError, UnicodeError) as error:
                 found = error
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(settle, found)
 
         threading.Thread(target=run, name="name", daemon=True).start()
-        return await answer
+        return answer

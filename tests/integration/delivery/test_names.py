@@ -63,6 +63,19 @@ async def test_questions_are_bounded_and_one_that_was_given_up_keeps_its_place(s
         assert await resolver.resolve("live.example")
 
 
+async def test_a_name_takes_one_place_however_many_ask_for_it(servers: Servers) -> None:
+    resolver = Resolver(servers.look_up)
+    async with asyncio.TaskGroup() as tasks:
+        dead = [tasks.create_task(outcome(resolver, "dead.example")) for _ in range(2 * QUESTIONS)]
+        assert await asyncio.to_thread(servers.asked.acquire, timeout=WITHIN_S)
+        async with asyncio.timeout(WITHIN_S):
+            assert await resolver.resolve("live.example")
+        dead[0].cancel()
+        servers.let.set()
+    assert {each.result() for each in dead[1:]} == {"gaierror"}
+    assert not servers.asked.acquire(blocking=False)
+
+
 async def test_the_system_is_asked() -> None:
     assert {each["host"] for each in await Resolver().resolve("127.0.0.1", 80)} == {"127.0.0.1"}
     assert await outcome(Resolver(), "nobody.invalid") == "gaierror"
