@@ -7,6 +7,7 @@ next attempt opens another one, after the delay that the session's schedule has 
 import asyncio
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 
@@ -89,8 +90,10 @@ class _Connection:
             self._pongs.pop(payload, None)
 
     async def close(self) -> None:
-        """Ends it."""
-        await self._socket.close()
+        """Ends it, also when the peer reads nothing any more."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 * CLOSE_S):
+                await self._socket.close()
 
     async def _read(self) -> None:
         try:
@@ -114,12 +117,18 @@ class Websockets:
     """The connections of this process."""
 
     def __init__(
-        self, client: aiohttp.ClientSession, egress: Egress, readers: asyncio.TaskGroup, timeout_s: float
+        self,
+        client: aiohttp.ClientSession,
+        egress: Egress,
+        readers: asyncio.TaskGroup,
+        timeout_s: float,
+        idle_s: float = IDLE_S,
     ) -> None:
         self._client = client
         self._egress = egress
         self._readers = readers
         self._timeout_s = timeout_s
+        self._idle_s = idle_s
         self._connections: OrderedDict[str, _Connection] = OrderedDict()
         """By session; the one that was idle longest first."""
 
@@ -155,7 +164,7 @@ class Websockets:
         if known and known.is_open:
             self._connections.move_to_end(session)
             return known
-        await self._tidy()
+        self._tidy()
         headers = {name: value for name, value in request.headers.items() if name not in PER_MESSAGE}
         socket = await self._egress.by_route(request.url, partial(self._connect, headers))
         connection = self._connections[session] = _Connection(socket, self._readers)
@@ -178,10 +187,14 @@ class Websockets:
         if connection:
             await connection.close()
 
-    async def _tidy(self) -> None:
-        """Closes what is not used any more."""
+    def _tidy(self) -> None:
+        """Closes what is not used any more; whoever opens a connection does not wait for it."""
         while self._connections:
             session, oldest = next(iter(self._connections.items()))
-            if len(self._connections) < MAX_CONNECTIONS and time.monotonic() - oldest.used_at_s < IDLE_S:
+            if (
+                len(self._connections) < MAX_CONNECTIONS
+                and time.monotonic() - oldest.used_at_s < self._idle_s
+            ):
                 return
-            await self._drop(session)
+            del self._connections[session]
+            self._readers.create_task(oldest.close())

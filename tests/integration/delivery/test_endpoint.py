@@ -1,16 +1,21 @@
 """The HTTP client against a real server: what it reaches, what it waits for, what it says."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import ip_network
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from contracts.session import Callback
 from emulators.receiver.faults import Fault
 from emulators.receiver.server import Receiver, ReceiverOptions, serve
-from services.delivery.adapters.egress import EgressPolicy
+from services.delivery.adapters.egress import Egress, EgressPolicy
 from services.delivery.adapters.endpoint import Endpoints
+from services.delivery.adapters.websocket import CLOSE_S, Websockets
 from services.delivery.destination import read_destination
 from services.delivery.outcome import Answered, NotAnswered, NotSent, Outcome
 from services.delivery.webhook import Credentials, WebhookRequest, prepare
@@ -103,6 +108,29 @@ async def test_one_connection_serves_many_requests(receiver: Receiver) -> None:
         for _ in range(5):
             assert await endpoints.post(to(receiver.url)) == Answered(200)
     assert len({request.peer_port for request in receiver.recorder.received}) == 1
+
+
+async def test_nobody_waits_for_the_end_of_connections_whose_peers_take_no_part_in_it() -> None:
+    async def be_deaf(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await asyncio.Event().wait()
+        return socket
+
+    app = web.Application()
+    app.add_routes([web.get("/", be_deaf)])
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    request = WebhookRequest("POST", f"ws://127.0.0.1:{runner.addresses[0][1]}/", {}, b"{}")
+    async with aiohttp.ClientSession() as client, asyncio.TaskGroup() as readers:
+        websockets = Websockets(client, Egress(policy()), readers, 60.0, idle_s=0.0)
+        async with asyncio.timeout(8 * CLOSE_S):
+            for n in range(20):
+                each = replace(request, headers={"x-session-id": str(n)})
+                assert await websockets.send(each, logged=False) == Answered(200)
+        await websockets.close()
+    await runner.cleanup()
 
 
 @pytest.mark.parametrize("status", [429, 503])
