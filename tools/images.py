@@ -45,10 +45,11 @@ def image(name: str) -> str:
 
 
 def build(chosen: Engine) -> None:
-    """Builds all images."""
-    for name, dockerfile in IMAGES.items():
+    """Builds the images; for a platform that is named those that are deployed, without the emulators."""
+    platform = os.environ.get("PLATFORM") or None
+    for name in IMAGES if platform is None else SERVICES:
         began_at = time.monotonic()
-        chosen.build(image(name), dockerfile, os.environ.get("PLATFORM") or None)
+        chosen.build(image(name), IMAGES[name], platform)
         size = int(chosen.command("image", "inspect", image(name), "--format", "{{.Size}}"))
         print(f"{image(name)}: {size / 1e6:.0f} MB, {time.monotonic() - began_at:.0f} s", flush=True)
 
