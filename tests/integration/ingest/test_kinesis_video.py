@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 from emulators.kvs.faults import Fault as Armed
 from emulators.kvs.server import RunningKvs
@@ -103,6 +104,22 @@ async def test_our_own_calls_stay_inside_the_quota(kvs: RunningKvs, video: Kines
     for _ in range(12):
         async with video.open(arn, START_MS) as body:
             assert await body.read()
+
+
+async def test_the_endpoint_is_asked_for_once_and_again_after_a_failure(
+    kvs: RunningKvs, video: KinesisVideo
+) -> None:
+    arn = await stream(kvs)
+    async with video.open(arn, START_MS) as body:
+        assert await body.read()
+    refused: list[str] = []
+    for _ in range(2):
+        kvs.account.arm("*", Armed(kind="deny"))
+        with pytest.raises(MediaFailure) as caught:
+            await whole(video, arn)
+        assert isinstance(caught.value.__cause__, ClientError)
+        refused.append(caught.value.__cause__.operation_name)
+    assert refused == ["GetMedia", "GetDataEndpoint"]
 
 
 async def test_a_stream_that_is_not_there_is_not_found(kvs: RunningKvs, video: KinesisVideo) -> None:
