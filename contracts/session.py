@@ -68,11 +68,12 @@ class Callback(Contract):
 
 def is_host(host: str) -> bool:
     """Whether a URL's host can be a name in DNS (RFC 1035, 2.3.4), or is an IPv6 address."""
-    if ":" in host:
+    name = host.removesuffix(".")
+    if ":" in host or len(name) > MAX_HOST_BYTES:  # Punycode is no shorter, and takes seconds for a long one
         return len(host) <= MAX_HOST_BYTES
     sizes = [
         len(label) if label.isascii() else len(label.encode("punycode")) + 4  # `xn--`, RFC 5890
-        for label in host.removesuffix(".").split(".")
+        for label in name.split(".")
     ]
     is_short = sum(sizes) + len(sizes) - 1 <= MAX_HOST_BYTES
     return is_short and all(0 < size <= MAX_LABEL_BYTES for size in sizes)

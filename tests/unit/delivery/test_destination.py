@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,13 @@ def test_an_endpoint_is_an_origin(url: str, endpoint: str) -> None:
 )
 def test_what_nothing_may_be_sent_to_says_why(url: str, fault: str) -> None:
     assert read(url).fault == fault
+
+
+def test_a_host_of_any_length_is_refused_at_once() -> None:
+    began_s = time.process_time()
+    host = "".join(chr(0x4E00 + at) for at in range(8_000))
+    assert read(f"https://{host}/").fault == "unusable_url"
+    assert time.process_time() - began_s < 2  # Punycode takes 20 s for it
 
 
 LONGEST = f"{'ж' * 55}.{'ж' * 55}.{'ж' * 55}.{'ж' * 48}"
