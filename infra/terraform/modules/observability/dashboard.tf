@@ -8,7 +8,7 @@ locals {
     { title = "Deepgram", series = [["transcribe", "DeepgramReconnects", "Sum"], ["transcribe", "DeepgramThrottled", "Sum"]] },
     { title = "Callbacks", series = [["delivery", "Delivered", "Sum"], ["delivery", "DeliveryAttemptsFailed", "Sum"], ["delivery", "DeliveryGivenUp", "Sum"], ["delivery", "EndpointsDisabled", "Sum"], ["delivery", "SessionsParked", "Sum"]] },
     { title = "Media", series = [["ingest", "MediaReopened", "Sum"], ["ingest", "MalformedFragments", "Sum"], ["ingest", "OneSidedAudio", "Sum"]] },
-    { title = "Log appends, p99 (ms)", series = [["transcribe", "LogAppend", "p99"], ["transcribe", "StaleWriter", "Sum"]] },
+    { title = "Log appends, p99 (ms)", series = [["transcribe", "LogAppend", "p99"], ["transcribe", "AppendsFailed", "Sum"], ["transcribe", "StaleWriter", "Sum"], ["transcribe", "OutputDropped", "Sum"]] },
   ]
   service_widgets = [
     for chart in local.charts : {

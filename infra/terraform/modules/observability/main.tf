@@ -40,6 +40,18 @@ locals {
       metric = "EndpointsDisabled", service = "delivery", stat = "Sum", threshold = 0, period_s = 300
       text   = "A breaker opened: a callback's endpoint fails and is left alone for a while"
     }
+    appends-failed = {
+      metric = "AppendsFailed", service = "transcribe", stat = "Sum", threshold = 20, period_s = 300
+      text   = "The session store refuses what transcribe writes, or does not answer: calls wait for it"
+    }
+    records-unreadable = {
+      metric = "RecordsUnreadable", service = "transcribe", stat = "Sum", threshold = 0, period_s = 300
+      text   = "Sessions of a release that the running tasks do not know: finish the deployment, or the way back"
+    }
+    secrets-refused = {
+      metric = "SecretsRefused", service = "delivery", stat = "Sum", threshold = 0, period_s = 300
+      text   = "A secret of delivery has no value that can be used; the last good one is used meanwhile"
+    }
     one-sided-audio = {
       metric = "OneSidedAudio", service = "ingest", stat = "Sum", threshold = 0, period_s = 300
       text   = "A contact flow streams one direction only"
