@@ -13,6 +13,7 @@ from tests.integration.delivery.surroundings import SECRET, Process, Surrounding
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsEndpoint]:
     with embedded_aws(tmp_path_factory.mktemp("aws")) as endpoint:
         yield endpoint
+        Process.end_all()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -216,6 +216,8 @@ class Surroundings:
 class Process:
     """`python -m services.delivery`."""
 
+    _begun: ClassVar[list[Child]] = []
+
     def __init__(
         self, surroundings: Surroundings, folder: Path, settings: Mapping[str, str] | None = None
     ) -> None:
@@ -238,6 +240,15 @@ class Process:
         self._folder = folder
         self.child: Child
 
+    @classmethod
+    def end_all(cls) -> None:
+        """Ends what a failed test left running."""
+        for child in cls._begun:
+            if child.is_running:
+                os.kill(child.pid, signal.SIGKILL)
+                child.stop()
+        cls._begun.clear()
+
     def start(self) -> None:
         """Returns when it is ready."""
         self.begin()
@@ -246,6 +257,7 @@ class Process:
     def begin(self) -> None:
         """Returns at once."""
         self.child = Child(self._program, self._folder)
+        self._begun.append(self.child)
 
     def kill(self) -> None:
         """Ends it as the death of its machine does."""
