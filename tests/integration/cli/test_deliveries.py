@@ -86,10 +86,11 @@ async def test_what_was_given_up_is_listed_shown_and_redriven_by_contact(
         "sessions"
     ]
     assert [message["reason"] for message in told["undelivered"]] == ["gone", "gone"]
-    receiver.faults.clear()
-    for _ in range(2):  # within five minutes of one another
-        assert "asked for" in await said(surroundings, "redrive", "--contact", CONTACT)
-        await become(lambda: surroundings.undelivered(session), [])
+    assert "asked for" in await said(surroundings, "redrive", "--contact", CONTACT)
+    await become(lambda: [each.status for each in receiver.recorder.received], [410, 410])
+    receiver.faults.clear()  # and again, within the five minutes for which SQS swallows what has the same id
+    assert "asked for" in await said(surroundings, "redrive", "--contact", CONTACT)
+    await become(lambda: surroundings.undelivered(session), [])
     assert ids(each for each in receiver.recorder.received if each.status == 200) == ["1", "2"]
     assert "up to date" in await said(surroundings, "show", "--session", session)
 
