@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     """Requests that one endpoint may have at once."""
     look_every_s: float = Field(default=5.0, gt=0)
     """How often the store is asked for disabled endpoints and sessions that are due, seconds."""
-    visibility_s: int = Field(default=60, ge=1, le=600)
+    visibility_s: int = Field(default=60, ge=2, le=600)
     """How long the messages of a process that died stay locked, seconds; extended while they are in hand."""
     stack: str = Field(default=DEFAULT_STACK, min_length=1)
     """Prefix of the stack's names; as a dimension of its metrics it tells them from another stack's."""

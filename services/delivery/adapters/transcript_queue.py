@@ -47,12 +47,14 @@ class TranscriptQueue:
     def __init__(self, client: "SQSClient", url: str, dlq_url: str, visibility_s: int) -> None:
         self.visibility_s = visibility_s
         """How long the messages of a process that died stay locked."""
+        self._wait_s = min(WAIT_S, visibility_s // 2)
+        """A lock counts from when it was asked for: of a message that came late, half of it must be left."""
         self._client = client
         self._url = url
         self._dlq_url = dlq_url
 
     async def receive(self) -> list[QueuedMessage]:
-        """Up to `BATCH` messages, each group's in order; empty after `WAIT_S` without any.
+        """Up to `BATCH` messages, each group's in order; empty after a wait without any.
 
         Raises:
             QueueUnavailable: nothing was received.
@@ -61,7 +63,7 @@ class TranscriptQueue:
             answer = await self._client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=BATCH,
-                WaitTimeSeconds=WAIT_S,
+                WaitTimeSeconds=self._wait_s,
                 VisibilityTimeout=self.visibility_s,
                 MessageSystemAttributeNames=["MessageGroupId", "ApproximateReceiveCount"],
                 ReceiveRequestAttemptId=uuid.uuid4().hex,  # the SDK's own retries get the same messages
