@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncGenerator
 
 import pytest
+from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from aws.direct import connections
@@ -22,6 +23,10 @@ from tests.integration.delivery.surroundings import Surroundings
 from tests.unit.delivery.messages import message
 
 MARK = DeliveryMark(session_id=SessionId("s"), n=1, k=0)
+
+
+QUICK = AioConfig(retries={"mode": "standard", "total_max_attempts": 3})
+"""With the SDK's usual number of attempts it takes half a minute to fail."""
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ async def table(between: InBetween, stack: resources.Resources) -> AsyncGenerato
     session = get_session()
     async with (
         connections(session, ANSWER_S) as http,
-        session.create_client("dynamodb", endpoint_url=between.url) as client,
+        session.create_client("dynamodb", endpoint_url=between.url, config=QUICK) as client,
     ):
         yield Table(direct(session, client, http), stack.table_name)
 
@@ -52,7 +57,7 @@ async def queue(between: InBetween, stack: resources.Resources) -> AsyncGenerato
     session = get_session()
     async with (
         connections(session, ANSWER_S) as http,
-        session.create_client("sqs", endpoint_url=between.url) as client,
+        session.create_client("sqs", endpoint_url=between.url, config=QUICK) as client,
     ):
         made = direct(session, client, http)
         yield TranscriptQueue(made, stack.transcripts_url, stack.transcripts_dlq_url, 30)
@@ -103,7 +108,7 @@ async def test_reads_that_are_asked_for_together_are_one_call(
     session = get_session()
     async with (
         connections(session, ANSWER_S) as http,
-        session.create_client("dynamodb", endpoint_url=between.url) as client,
+        session.create_client("dynamodb", endpoint_url=between.url, config=QUICK) as client,
     ):
         made = direct(session, client, http)
         table, reads = Table(made, stack.table_name), Reads(made, stack.table_name)

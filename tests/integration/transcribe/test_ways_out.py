@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
+from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
@@ -23,6 +24,9 @@ from services.transcribe.ports import Answer, BusEntry, QueueEntry, refused
 from tests.integration.transcribe.outcome import events_of, messages_of
 
 YES = Answer(accepted=True)
+
+NOWHERE = "http://127.0.0.1:9"
+QUICK = AioConfig(retries={"mode": "standard", "total_max_attempts": 2})
 
 
 def message(session: str, n: int, text: str | None = "{}") -> QueueEntry:
@@ -75,10 +79,12 @@ async def test_events_reach_whoever_subscribed(aws: AwsEndpoint, stack: Resource
 
 
 async def test_a_way_that_is_away_accepts_nothing_and_is_tried_again(stack: Resources) -> None:
-    async with get_session().create_client("sqs", endpoint_url="http://127.0.0.1:9") as client:
+    async with get_session().create_client("sqs", endpoint_url=NOWHERE, config=QUICK) as client:
         [answer] = await SqsTranscriptQueue(client, stack.transcripts_url).send([message("a", 1)])
     assert (answer.accepted, answer.rejected) == (False, False)
-    async with get_session().create_client("events", endpoint_url="http://127.0.0.1:9") as client:
+    async with get_session().create_client(
+        "events", endpoint_url="http://127.0.0.1:9", config=QUICK
+    ) as client:
         [answer] = await EventBridgeBus(client, stack.bus_name).put([gap(1)])
     assert (answer.accepted, answer.rejected) == (False, False)
 
