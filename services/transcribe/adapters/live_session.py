@@ -279,7 +279,6 @@ class LiveSession:
                 self._to_bus(command.event)
 
     def _to_queue(self, message: TranscriptMessage) -> None:
-
         def answered(answer: Answer) -> None:
             less = without_text(message) if answer.rejected else None
             if less is not None:

@@ -1,40 +1,14 @@
 """The timeline: every sample at its place."""
 
-from collections.abc import Sequence
-
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contracts.audio import Channel, samples_of_ms
-from services.ingest.beginning import MAX_FIRST_BYTES
-from services.ingest.laid import Chunk, Gap, Hole, Laid, Misplaced, Skipped
+from services.ingest.laid import Chunk, Gap, Hole, Misplaced, Skipped
 from services.ingest.timeline import Timeline
+from tests.unit.ingest.lanes import CHUNK, SLOWLY, T0_MS, A, C, args, audio, laid, moved, of_kind, pairs
 from tests.unit.ingest.stereo import Placed, expected_stereo, joined
-
-SLOWLY = settings(deadline=None, max_examples=60)
-"""A busy machine may take its time."""
-
-C, A = Channel.CUSTOMER, Channel.AGENT
-T0_MS = 1_700_000_000_000
-CHUNK = samples_of_ms(100)
-
-
-def audio(seed: int, ms: int) -> bytes:
-    return bytes([1 + (seed * 37 + n) % 251 for n in range(ms * 16)])
-
-
-def laid(blocks: Sequence[Placed], timeline: Timeline, *, flush: bool = True) -> list[Laid]:
-    out = [item for channel, at_ms, pcm in blocks for item in timeline.push(channel, pcm, at_ms)]
-    return out + timeline.flush() if flush else out
-
-
-def pairs(count: int, first: int = 0) -> list[Placed]:
-    return [
-        (channel, T0_MS + n * 64, audio(2 * n + channel, 64))
-        for n in range(first, first + count)
-        for channel in Channel
-    ]
 
 
 def test_both_lanes_are_interleaved_customer_first() -> None:
@@ -53,37 +27,7 @@ def test_a_chunk_is_given_out_as_soon_as_both_lanes_have_it() -> None:
     timeline = Timeline(CHUNK)
     out = laid(pairs(2)[:3], timeline, flush=False)
     assert out == []
-    assert [item.end for item in timeline.push(*_args(pairs(2)[3])) if isinstance(item, Chunk)] == [800]
-
-
-def _args(block: Placed) -> tuple[Channel, bytes, int]:
-    channel, at_ms, pcm = block
-    return channel, pcm, at_ms
-
-
-def test_the_session_begins_with_the_earlier_lane() -> None:
-    blocks: list[Placed] = [(C, T0_MS + 40, audio(1, 64)), (A, T0_MS, audio(2, 64))]
-    timeline = Timeline(CHUNK)
-    out = laid(blocks, timeline)
-    assert timeline.t0_ms == T0_MS
-    assert joined(out) == expected_stereo(blocks, T0_MS)
-    assert not [item for item in out if isinstance(item, Hole)]
-
-
-def test_a_session_of_one_lane_begins_once_the_other_is_late() -> None:
-    timeline = Timeline(CHUNK)
-    blocks = [block for block in pairs(6) if block[0] is A]
-    assert laid(blocks[:4], timeline, flush=False) == []
-    assert timeline.t0_ms is None
-    assert len(laid(blocks[4:], timeline, flush=False)) == 1
-    assert timeline.t0_ms == T0_MS
-    assert timeline.silent_channels == (C,)
-
-
-def test_a_short_session_begins_with_the_flush() -> None:
-    timeline = Timeline(CHUNK)
-    assert joined(laid([(C, T0_MS, b"\1\2")], timeline)) == b"\1\2\0\0"
-    assert timeline.t0_ms == T0_MS
+    assert [item.end for item in timeline.push(*args(pairs(2)[3])) if isinstance(item, Chunk)] == [800]
 
 
 def test_a_hole_is_silence_of_exactly_its_length_and_told() -> None:
@@ -140,14 +84,6 @@ def test_a_jump_is_skipped_and_the_position_moves_over_it() -> None:
     assert samples_of_ms(60_000 - 356) < skipped[0].end <= samples_of_ms(60_000 - 256)
     after = joined([item for item in out if isinstance(item, Chunk) and item.position >= skipped[0].end])
     assert after == expected_stereo(far, T0_MS)[4 * skipped[0].end :]
-
-
-def moved(blocks: list[Placed], ms: int) -> list[Placed]:
-    return [(channel, at_ms + ms, pcm) for channel, at_ms, pcm in blocks]
-
-
-def of_kind[Kind: Laid](kind: type[Kind], out: list[Laid]) -> list[Kind]:
-    return [item for item in out if isinstance(item, kind)]
 
 
 def test_a_jump_is_believed_when_more_than_a_fragment_bears_it_out() -> None:
@@ -217,86 +153,12 @@ def test_what_a_new_body_begins_with_again_is_no_clock_that_went_back() -> None:
     assert laid(pairs(100), timeline, flush=False) == []
 
 
-def test_one_first_fragment_with_a_wrong_time_does_not_shift_the_call() -> None:
-    for ms in (-3_600_000, 40_000, 3_600_000, 13 * 3_600_000, -T0_MS - 1000):
-        timeline = Timeline(CHUNK, start_ms=T0_MS - 300)
-        out = laid([*moved(pairs(17), ms), *pairs(17, first=17)], timeline)
-        assert timeline.t0_ms == T0_MS + 17 * 64
-        assert joined(out) == expected_stereo(pairs(17, first=17), T0_MS + 17 * 64)
-        assert [told.cause for told in of_kind(Misplaced, out)] == ["clock_jumped"]
-
-
-@pytest.mark.parametrize("ms", [-60_000, 60_000, 11 * 3_600_000])
-def test_a_call_that_begins_far_from_its_start_is_believed_after_more_than_a_fragment(ms: int) -> None:
-    timeline = Timeline(CHUNK, start_ms=T0_MS)
-    far = moved(pairs(30), ms)
-    assert laid(far[:40], timeline, flush=False) == []
-    out = laid(far[40:], timeline, flush=False)
-    assert timeline.t0_ms == T0_MS + ms
-    assert joined([*out, *timeline.flush()]) == expected_stereo(far, T0_MS + ms)
-
-
-def test_first_times_that_bear_one_another_out_nowhere_begin_nothing() -> None:
-    timeline = Timeline(CHUNK, start_ms=T0_MS)
-    out = laid([*moved(pairs(17), 3_600_000), *moved(pairs(17), 7_200_000)], timeline, flush=False)
-    assert timeline.t0_ms is None
-    assert of_kind(Misplaced, out) == [Misplaced("clock_jumped", 0, samples_of_ms(3_600_000))]
-    laid(moved(pairs(17, first=17), 7_200_000), timeline, flush=False)
-    assert timeline.t0_ms == T0_MS + 7_200_000
-
-
-def test_a_time_before_1970_begins_nothing() -> None:
-    timeline = Timeline(CHUNK, start_ms=100)
-    laid([(C, -5, audio(1, 64)), (A, -5, audio(2, 64))], timeline)
-    assert timeline.t0_ms is None
-
-
-@pytest.mark.parametrize("ms", [40_000, 3_600_000])
-def test_after_a_first_block_of_one_lane_a_jump_costs_nothing(ms: int) -> None:
-    timeline = Timeline(CHUNK, start_ms=T0_MS)
-    blocks = [*pairs(1)[:1], *moved(pairs(30, first=1), ms)]
-    out = laid(blocks, timeline)
-    assert timeline.t0_ms == T0_MS
-    [gap] = of_kind(Gap, out)
-    assert gap == Gap(samples_of_ms(64), samples_of_ms(64 + ms))
-    heard = b"".join(item.pcm for item in out if isinstance(item, Chunk) and item.position >= gap.end - 4000)
-    assert heard.lstrip(b"\0") == expected_stereo(blocks[1:], T0_MS + 64 + ms)
-
-
-@pytest.mark.parametrize("ms", [-40_000, -3_600_000])
-def test_a_first_block_of_a_wrong_time_is_outweighed_by_more_than_a_fragment(ms: int) -> None:
-    timeline = Timeline(CHUNK, start_ms=T0_MS)
-    out = laid([*pairs(1)[:1], *moved(pairs(60), ms)], timeline, flush=False)
-    assert timeline.t0_ms == T0_MS + ms
-    assert joined([*out, *timeline.flush()]) == expected_stereo(moved(pairs(60), ms), T0_MS + ms)
-    assert [told.cause for told in of_kind(Misplaced, out)] == ["clock_jumped"]
-
-
-def test_a_first_block_of_one_lane_and_a_few_far_ones_make_the_whole_of_a_short_call() -> None:
-    blocks = [*pairs(1)[:1], *moved(pairs(2, first=1), 20_000)]
-    assert joined(laid(blocks, Timeline(CHUNK, start_ms=T0_MS - 15_000))) == expected_stereo(blocks, T0_MS)
-
-
-def test_at_the_end_the_little_that_there_is_of_a_call_is_believed() -> None:
-    timeline = Timeline(CHUNK, start_ms=T0_MS)
-    far = moved(pairs(4), 60_000)
-    assert laid(far, timeline, flush=False) + timeline.flush(over=False) == []
-    assert joined(timeline.flush()) == expected_stereo(far, T0_MS + 60_000)
-
-
 def test_a_flush_in_mid_call_believes_no_time_that_is_in_doubt() -> None:
     timeline = Timeline(CHUNK)
     out = laid([*pairs(17), *moved(pairs(17, first=17), 3_600_000)], timeline, flush=False)
     out += timeline.flush(over=False) + laid(pairs(17, first=34), timeline)
     assert of_kind(Skipped, out) == []
     assert joined(out) == expected_stereo([*pairs(17), *pairs(17, first=34)], T0_MS)
-
-
-def test_what_waits_for_the_first_position_is_bounded() -> None:
-    timeline = Timeline(CHUNK)
-    laid([(C, T0_MS, bytes(60_000))] * 5, timeline, flush=False)
-    assert timeline.t0_ms == T0_MS
-    assert MAX_FIRST_BYTES < 5 * 60_000
 
 
 def test_a_hole_up_to_the_limit_is_filled() -> None:
@@ -319,13 +181,6 @@ def test_a_hole_of_one_lane_is_told_when_it_is_more_than_jitter(hole_ms: int, ho
     assert len(of_kind(Hole, out)) == holes
 
 
-@pytest.mark.parametrize(("first_ms", "begins"), [(30_000, True), (30_001, False), (-30_000, True)])
-def test_a_first_time_near_connects_start_is_believed_at_once(first_ms: int, begins: bool) -> None:
-    timeline = Timeline(CHUNK, start_ms=T0_MS)
-    laid(moved(pairs(2), first_ms), timeline, flush=False)
-    assert (timeline.t0_ms is not None) is begins
-
-
 @pytest.mark.parametrize("hole_blocks", [17, 80, 460])
 @pytest.mark.parametrize("into_hole_ms", [0, 500, 1_000])
 def test_a_hole_is_the_same_silence_also_where_reading_began_anew_in_it(
@@ -339,84 +194,6 @@ def test_a_hole_is_the_same_silence_also_where_reading_began_anew_in_it(
     out = laid([*before[-20:], *after], again)
     assert of_kind(Skipped, out) == []
     assert joined(out) == whole[4 * position :]
-
-
-def test_a_hole_of_both_lanes_is_a_gap_from_the_last_audio_to_the_first() -> None:
-    agent_first = [*pairs(4), (A, T0_MS + 1990, audio(1, 64)), (C, T0_MS + 2000, audio(2, 64))]
-    customer_first = [*pairs(4), (C, T0_MS + 2000, audio(2, 64)), (A, T0_MS + 1990, audio(1, 64))]
-    for blocks in (agent_first, customer_first):
-        out = laid(blocks, Timeline(CHUNK))
-        assert of_kind(Gap, out) == [Gap(samples_of_ms(256), samples_of_ms(1990))]
-        assert of_kind(Hole, out) == []
-        assert joined(out) == expected_stereo(blocks, T0_MS)
-
-
-def test_a_gap_is_told_before_the_silence_in_it() -> None:
-    out = laid([*pairs(4), *pairs(4, first=40)], Timeline(CHUNK))
-    assert [type(item) for item in out[:5]] == [Chunk, Chunk, Gap, Chunk, Chunk]
-
-
-def test_what_one_lane_lacks_beside_a_gap_is_told_apart() -> None:
-    lone: Placed = (A, T0_MS + 256, audio(9, 400))
-    out = laid([*pairs(4), lone, *pairs(4, first=40)], Timeline(CHUNK))
-    assert of_kind(Gap, out) == [Gap(samples_of_ms(656), samples_of_ms(2560))]
-    assert of_kind(Hole, out) == [Hole(C, samples_of_ms(256), samples_of_ms(656))]
-
-
-def test_a_lane_that_lags_into_a_gap_ends_it_sooner() -> None:
-    late: Placed = (A, T0_MS + 1500, audio(9, 100))
-    out = laid([*pairs(4), (C, T0_MS + 3000, audio(8, 64)), late], Timeline(CHUNK))
-    gaps = [Gap(samples_of_ms(256), samples_of_ms(1500)), Gap(samples_of_ms(1600), samples_of_ms(3000))]
-    assert of_kind(Gap, out) == gaps
-
-
-def test_a_lane_that_lags_before_a_gap_changes_nothing_of_it() -> None:
-    ahead: Placed = (C, T0_MS + 256, audio(1, 64))
-    lagging: Placed = (A, T0_MS + 256, audio(2, 32))
-    blocks = [*pairs(4), ahead, (C, T0_MS + 2000, audio(3, 64)), lagging, (A, T0_MS + 2000, audio(4, 64))]
-    out = laid(blocks, Timeline(CHUNK))
-    assert of_kind(Gap, out) == [Gap(samples_of_ms(320), samples_of_ms(2000))]
-
-
-def test_two_gaps_of_which_one_lane_alone_tells_are_both_told() -> None:
-    blocks = [*pairs(4), (C, T0_MS + 2000, audio(3, 64)), (C, T0_MS + 5000, audio(4, 64))]
-    out = laid(blocks, Timeline(CHUNK))
-    gaps = [Gap(samples_of_ms(256), samples_of_ms(2000)), Gap(samples_of_ms(2064), samples_of_ms(5000))]
-    assert of_kind(Gap, out) == gaps
-
-
-def test_a_gap_of_a_second_is_silence_and_a_longer_one_is_told() -> None:
-    for ms, told in ((1000, 0), (1001, 1)):
-        after = moved(pairs(4), 4 * 64 + ms)
-        assert len(of_kind(Gap, laid([*pairs(4), *after], Timeline(CHUNK)))) == told
-
-
-def test_a_one_sided_call_has_its_gaps_told() -> None:
-    customer = [block for block in [*pairs(40), *pairs(40, first=80)] if block[0] is C]
-    out = laid(customer, Timeline(CHUNK), flush=False)
-    assert of_kind(Gap, out) == [Gap(samples_of_ms(40 * 64), samples_of_ms(80 * 64))]
-
-
-def test_one_gap_after_the_other_holds_back_nothing_of_what_was_before() -> None:
-    islands = [(C, T0_MS + n * 64, audio(n, 64)) for n in range(0, 400, 18)]
-    timeline = Timeline(CHUNK)
-    out = laid(islands, timeline, flush=False)
-    assert len(of_kind(Gap, out)) == len(islands) - 2
-    assert timeline.reached - timeline.position < samples_of_ms(18 * 64 + 256 + 200)
-    assert joined([*out, *timeline.flush()]) == expected_stereo(islands, T0_MS)
-
-
-@SLOWLY
-@given(hole_ms=st.integers(1_001, 30_000), before_ms=st.integers(0, 1_200), after_ms=st.integers(1, 400))
-def test_a_gap_is_told_alike_wherever_before_it_reading_began(
-    hole_ms: int, before_ms: int, after_ms: int
-) -> None:
-    before, after = pairs(20), moved(pairs(after_ms // 64 + 1), 20 * 64 + hole_ms)
-    start = samples_of_ms(20 * 64)
-    position = start - samples_of_ms(before_ms)
-    for timeline in (Timeline(CHUNK), Timeline(CHUNK, t0_ms=T0_MS, position=position)):
-        out = laid([*before, *after], timeline)
-        assert of_kind(Gap, out) == [Gap(start, start + samples_of_ms(hole_ms))]
 
 
 def test_a_clock_that_goes_back_gives_nothing_twice() -> None:
