@@ -50,8 +50,7 @@ class Courier:
     async def serve(self, session: Session) -> None:
         """Returns when the lane is empty, or has been released because the process stops."""
         try:
-            if _must_learn(session):
-                await self._learn(session)
+            await self._learn(session)
             while len(session.lane):
                 try:
                     await self._go_on(session)
@@ -115,6 +114,7 @@ class Courier:
         progress = await self._patience.insist(lambda: self._ports.store.progress(session.id))
         if progress.mark:
             session.lane.raise_mark(progress.mark)
+            session.marked_n = progress.mark[0]
         if _may_be_half_given_up(session):
             session.lane.recall(await self._patience.insist(lambda: self._half_given_up(session)))
         session.lane.park(is_parked=progress.parked is not None)
@@ -145,23 +145,6 @@ class Courier:
                     return await self._take(session, session.lane.abandon("unknown_session"))
                 await self._poster.post(session, session.lane, held, attempt)
         return None
-
-
-def _must_learn(session: Session) -> bool:
-    """Whether another process may know better.
-
-    What is not logged is numbered without gaps: if it directly follows what this process had last, no other
-    process had the session since.
-    """
-    held = session.lane.held
-    unsure = session.stored is None or session.has_lapsed
-    if unsure or any(isinstance(each, HeldReplay) or each.logged for each in held):
-        return True
-    first = held[0]
-    if session.lane.is_parked or isinstance(first, HeldReplay):
-        return False
-    n, k = session.lane.mark
-    return first.was_received_before or first.place != (n, k + 1)
 
 
 def _may_be_half_given_up(session: Session) -> bool:

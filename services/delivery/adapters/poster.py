@@ -79,6 +79,8 @@ class Session:
     is_served: bool = False
     has_lapsed: bool = False
     """Whether its lock was lost: another process may have had it since."""
+    marked_n: int = 0
+    """Record of the stored mark, as far as known."""
 
     @property
     def endpoint(self) -> str:
@@ -227,6 +229,7 @@ class Poster:
                 await self.give_up(session, held, reason, attempt, status)
             case GiveUp(reason):
                 _log(held).info("delivery.dropped", reason=reason, status=status, attempts=attempt)
+                await self._move_mark(session, held)
                 self.finish(session, held)
 
     async def _without_request(self, session: Session, held: Held, reason: str) -> None:
@@ -299,16 +302,20 @@ class Poster:
             await self._patience.insist(lambda: self._ports.outages.wake(parked, ReplayCause.DUE))
 
     async def _move_mark(self, session: Session, held: Held) -> None:
-        """After this the stored mark is at the message, if it is logged: nobody posts it again.
+        """After this the stored mark is at the message if it is logged, and at its record if it is not.
+
+        So nobody posts a logged message again, and nobody posts what a writer that was taken over, and does
+        not know it yet, says after its successor: that belongs to an earlier record.
 
         Raises:
             Lapsed, Stopping: perhaps not; whoever has the session next may post it again, under the same id.
         """
-        if not held.logged:
-            return
         n, k = held.place
+        if not held.logged and n <= session.marked_n:
+            return
         mark = DeliveryMark(session_id=session.id, n=n, k=k)
         await self.while_held(session, lambda: self._ports.store.put_mark(mark, session.expires_at))
+        session.marked_n = n
 
     def finish(self, session: Session, held: Held) -> None:
         """The message will be deleted from the queue, if it came from there."""

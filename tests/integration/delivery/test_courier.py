@@ -1,11 +1,14 @@
 """What a courier makes of its callback's answers, for the session and for others of the endpoint."""
 
+import pytest
+
 from contracts.delivery import ParkCause
 from contracts.queue import ReplayCause
 from services.delivery.outcome import Answered
 from services.delivery.retry import Schedules
 from tests.integration.delivery.desk import URL, desk
 from tests.integration.delivery.surroundings import Surroundings, become
+from tests.unit.delivery.messages import message
 
 DOWN = Answered(503)
 
@@ -101,3 +104,22 @@ async def test_a_redrive_ends_at_the_first_failure(alone: Surroundings, session:
         await its.serve()
         assert its.callback.ids == ["1", "1", "2"]
         assert alone.undelivered(session) == [2, 3]
+
+
+@pytest.mark.parametrize("answer", [Answered(200), Answered(400)])
+async def test_what_a_stale_writer_still_says_is_not_posted_after_its_successor_by_whoever_has_it(
+    alone: Surroundings, session: str, answer: Answered
+) -> None:
+    alone.add_session(session, URL)
+    async with desk(alone) as one, desk(alone, answers=[answer, answer]) as other:
+        alone.say(session, 1)
+        await one.serve()
+        alone.send(message(1, 1, session=session))
+        await one.serve()
+        alone.send(message(2, 1, session=session))  # its record opens the successor's epoch
+        await other.serve()
+        alone.send(message(1, 2, session=session))
+        await one.serve()
+        assert one.callback.ids == ["1", "1.1"]
+        assert set(other.callback.ids) == {"2.1"}
+        assert alone.waiting() == 0
