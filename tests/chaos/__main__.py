@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=30, help="default %(default)s")
     add("--seconds", type=float, default=30, help="of a call, a few are longer (default %(default)s)")
     add("--every", type=float, default=6, help="seconds between disturbances (default %(default)s)")
-    add("--minutes", type=float, default=64, help="no round begins that may end later (default %(default)s)")
+    add("--minutes", type=float, default=80, help="no round begins that may end later (default %(default)s)")
     add("--seed", type=int, default=int(time.time()), help="of the first round; the next has the next")
     add("--stagger", type=float, default=0.2, help="seconds between two calls (default %(default)s)")
     add("--interim-ms", type=int, default=1_000, help="audio between interim results; 0: none")

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     """SIGTERM, as a deployment does; started again when it has ended."""
     FREEZE = "freeze"
     """SIGSTOP, and SIGCONT later: the process believes that no time has passed."""
+    LONG_FREEZE = "long-freeze"
+    """The same for longer than the lease of a session's request and the lock of its messages last (60 s)."""
     LINK_HOLD = "link-hold"
     """A link between an ingest and a transcribe is a black hole for a while, then passes all of it late."""
     LINK_CUT = "link-cut"
@@ -50,10 +52,12 @@ class Kind(StrEnum):
 
 
 SERVICES = ("ingest", "transcribe", "delivery")
-ON_SERVICES = (Kind.KILL, Kind.TERMINATE, Kind.FREEZE)
+ON_SERVICES = (Kind.KILL, Kind.TERMINATE, Kind.FREEZE, Kind.LONG_FREEZE)
 ON_LINKS = (Kind.LINK_HOLD, Kind.LINK_CUT)
 _ON_PEERS = tuple(kind for kind in Kind if kind not in ON_SERVICES)
 _LASTS_S = {
+    Kind.FREEZE: (5.0, 20.0),
+    Kind.LONG_FREEZE: (65.0, 90.0),
     Kind.LINK_HOLD: (1.0, 12.0),
     Kind.LINK_CUT: (1.0, 12.0),
     Kind.DEEPGRAM_HOLD: (3.0, 15.0),
@@ -62,9 +66,7 @@ _LASTS_S = {
     Kind.AWS_LOST_REPLIES: (2.0, 6.0),
 }
 """Seconds; kinds without an entry happen in a moment."""
-_FREEZE_S = (5.0, 20.0)
-_LONG_FREEZE_S = (20.0, 90.0)
-_LONG_FREEZES = 0.25
+_LONG_FREEZES = 0.2
 _ON_A_SERVICE = 0.5
 _TOGETHER = 0.3
 """Share of the moments at which two processes, or a process and a peer, are disturbed at once."""
@@ -91,33 +93,32 @@ def draw(seed: int, *, seconds: float, every_s: float, replicas: int) -> Sequenc
     """Disturbances at random moments, about every `every_s`, none in the first 3 s or the last 5 s.
 
     Half of them befall processes, each as often as any other; at three moments of ten two things happen at
-    once. None lasts longer than the run by more than 10 s.
+    once. What lasts may end after the calls.
     """
     dice = random.Random(seed)
     drawn: list[Disturbance] = []
     at_s = 3 + dice.uniform(0, every_s)
     while at_s < seconds - 5:
-        longest_s = seconds + 10 - at_s
-        first = _one(dice, at_s, replicas, longest_s)
+        first = _one(dice, at_s, replicas)
         drawn.append(first)
         if dice.random() < _TOGETHER:
-            second = _one(dice, at_s, replicas, longest_s)
+            second = _one(dice, at_s, replicas)
             if second.target != first.target or second.kind not in ON_SERVICES:
                 drawn.append(second)
         at_s += every_s * dice.uniform(0.5, 1.5)
     return drawn
 
 
-def _one(dice: random.Random, at_s: float, replicas: int, longest_s: float) -> Disturbance:
-    if dice.random() < _ON_A_SERVICE:
-        kind = dice.choice(ON_SERVICES)
-        target = f"{dice.choice(SERVICES)}-{dice.randint(1, replicas)}"
-        long = dice.random() < _LONG_FREEZES
-        lasts_s = dice.uniform(*(_LONG_FREEZE_S if long else _FREEZE_S)) if kind is Kind.FREEZE else 0.0
-        return Disturbance(at_s, kind, target, min(lasts_s, longest_s))
-    kind = dice.choice(_ON_PEERS)
+def _one(dice: random.Random, at_s: float, replicas: int) -> Disturbance:
     target = None
-    if kind in ON_LINKS:
-        target = f"ingest-{dice.randint(1, replicas)}.transcribe-{dice.randint(1, replicas)}"
+    if dice.random() < _ON_A_SERVICE:
+        kind = dice.choice((Kind.KILL, Kind.TERMINATE, Kind.FREEZE))
+        target = f"{dice.choice(SERVICES)}-{dice.randint(1, replicas)}"
+        if dice.random() < _LONG_FREEZES and kind is Kind.FREEZE:
+            kind = Kind.LONG_FREEZE
+    else:
+        kind = dice.choice(_ON_PEERS)
+        if kind in ON_LINKS:
+            target = f"ingest-{dice.randint(1, replicas)}.transcribe-{dice.randint(1, replicas)}"
     lasts_s = dice.uniform(*_LASTS_S[kind]) if kind in _LASTS_S else 0.0
     return Disturbance(at_s, kind, target, lasts_s)

@@ -66,6 +66,8 @@ class Hand:
         self._tell = tell
         self._starting: set[str] = set()
         """Processes that an earlier disturbance has in hand."""
+        self._frozen: set[int] = set()
+        """Their ids."""
         self.applied = Counter[Kind]()
         """Disturbances that befell something."""
 
@@ -79,19 +81,19 @@ class Hand:
     async def _at_its_time(self, disturbance: Disturbance, begun_at: float) -> None:
         await asyncio.sleep(begun_at + disturbance.at_s - asyncio.get_running_loop().time())
         befell = await self._perform(disturbance)
-        self._tell(f"{disturbance}{'' if befell else ' (befell nothing)'}")
+        self._tell(f"{disturbance}{'' if befell else ' (befell nothing, or was cut short)'}")
         self.applied[disturbance.kind] += befell
 
     async def _perform(self, disturbance: Disturbance) -> bool:
         match disturbance.kind:
             case Kind.KILL | Kind.TERMINATE:
                 return await self._restart(disturbance)
-            case Kind.FREEZE:
+            case Kind.FREEZE | Kind.LONG_FREEZE:
                 if disturbance.target in self._starting:
                     return False
-                return await _freeze(self._child(disturbance), disturbance.lasts_s)
+                return await self._freeze(self._child(disturbance), disturbance.lasts_s)
             case Kind.AWS_PAUSE:
-                return await _freeze(self._system.emulators["aws"], disturbance.lasts_s)
+                return await self._freeze(self._system.emulators["aws"], disturbance.lasts_s)
             case Kind.REQUEST_TWICE:
                 return await self._request_again()
             case kind if kind in _KVS:
@@ -112,6 +114,19 @@ class Hand:
 
     def _child(self, disturbance: Disturbance) -> Child:
         return self._system.services[disturbance.target or ""]
+
+    async def _freeze(self, child: Child, lasts_s: float) -> bool:
+        """False: it is frozen already, by one that may last longer; or it died before it could go on."""
+        if not child.is_running or child.pid in self._frozen:
+            return False
+        self._frozen.add(child.pid)
+        child.signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(lasts_s)
+        finally:
+            child.signal(signal.SIGCONT)
+            self._frozen.discard(child.pid)
+        return child.is_running
 
     async def _restart(self, disturbance: Disturbance) -> bool:
         child = self._child(disturbance)
@@ -135,17 +150,6 @@ class Hand:
         for envelope in chosen:
             await asyncio.to_thread(sqs.send_message, QueueUrl=url, MessageBody=json.dumps(envelope))
         return bool(chosen)
-
-
-async def _freeze(child: Child, lasts_s: float) -> bool:
-    if not child.is_running:
-        return False
-    child.signal(signal.SIGSTOP)
-    try:
-        await asyncio.sleep(lasts_s)
-    finally:
-        child.signal(signal.SIGCONT)
-    return True
 
 
 async def _post(url: str, *, params: dict[str, str] | None = None, json: object = None) -> dict[str, Any]:

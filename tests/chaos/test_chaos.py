@@ -9,10 +9,11 @@ from tests.system.run import trigger_of
 
 PLAN = Plan(calls=20, seconds=20, seed=20_280)
 EVERY_S = 3
+TIMEOUT_S = 300
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(TIMEOUT_S)
 async def test_no_word_is_lost_or_told_twice_whatever_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
