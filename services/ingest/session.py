@@ -191,7 +191,7 @@ class Session:
                 case _Alarm.PEER:
                     commands.append(FindPeer())
                 case _Alarm.PATIENCE:
-                    commands += self._finish("put_back", "no_peer")
+                    commands += self._give_up("no_peer")
                 case _Alarm.ANSWER:
                     commands += self._give_up("no_answer")
                 case _Alarm.CLOSED:

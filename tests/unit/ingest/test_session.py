@@ -92,6 +92,16 @@ def test_a_peer_that_does_not_answer_is_released_and_the_request_put_back() -> N
     assert played.finish == Finish("put_back", "no_answer")
 
 
+def test_a_claim_that_is_under_way_when_patience_ends_is_released() -> None:
+    played = Played()
+    played.does(played.session.no_peer)
+    played.passes(LIMITS.peer_patience_s - 1)
+    played.does(lambda now: played.session.assigned(HANDLE, now))
+    played.passes(1)
+    assert played.sent(Release) == [Release(handle=HANDLE)]
+    assert played.finish == Finish("put_back", "no_peer")
+
+
 def test_a_rewind_sends_the_same_samples_again() -> None:
     played = Played().opened()
     found = pairs(0, 51)
