@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.events import SessionRequested
+from services.ingest.limits import Limits
 
 VISIBILITY_S: Final = 60
 """The request shows itself to others this long after the last sign of life."""
-EXTEND_EVERY_S: Final = 20.0
-"""Two extensions may fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,9 @@ class HandOver:
 class Lease:
     """Of one message, received at `now`."""
 
-    def __init__(self, now: float, hand_over_s: float) -> None:
-        self._hand_over_at = now + hand_over_s
+    def __init__(self, now: float, limits: Limits) -> None:
+        self._extend_every_s = limits.extend_every_s
+        self._hand_over_at = now + limits.hand_over_s
         self._extended_at = now
         self._handed_over = False
 
@@ -48,7 +48,7 @@ class Lease:
         if now >= self._hand_over_at and not self._handed_over:
             self._handed_over = True
             return HandOver()
-        if now - self._extended_at >= EXTEND_EVERY_S:
+        if now - self._extended_at >= self._extend_every_s:
             self._extended_at = now
             return Extend()
         return None

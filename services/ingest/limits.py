@@ -40,6 +40,8 @@ class Limits:
     """For `closed` after a release; the process has little time left."""
     busy_s: int = 3
     """A session of which another writer made progress is asked for again after this."""
+    extend_every_s: float = 20
+    """Of a lease; two extensions may fail."""
     hand_over_s: float = 11.5 * 3600
     """From the receipt of the request; SQS keeps a message invisible for 12 hours at most.
 

@@ -1,6 +1,6 @@
 """What a session's shell needs of the world; adapters provide it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -88,8 +88,11 @@ class Requests(Protocol):
         """
         ...
 
-    async def extend(self, requests: Sequence[Request], visibility_s: int) -> None:
-        """Keeps the messages invisible for `visibility_s` from now on; what fails is tried again later."""
+    async def extend(self, requests: Iterable[Request], visibility_s: int) -> None:
+        """Keeps the messages invisible for `visibility_s` from now on; what fails is tried again later.
+
+        Each request is asked for when it is its turn.
+        """
         ...
 
     async def delete(self, request: Request) -> None:

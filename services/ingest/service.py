@@ -175,7 +175,7 @@ class Ingest:
             self._streams,
             self._links,
             self._metrics,
-            hand_over_s=self._limits.hand_over_s,
+            limits=self._limits,
         )
         self._live[request.message_id] = live
         self._begun += 1
@@ -219,16 +219,18 @@ class Ingest:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LEASES_EVERY_S)
-            due: list[Request] = []
+            due: list[LiveSession] = []
             for live in list(self._live.values()):
                 match live.lease.decide(loop.time()):
                     case Extend():
-                        due.append(live.request)
+                        due.append(live)
                     case HandOver():
                         live.release()
                     case None:
                         pass
-            await self._queue.extend(due, VISIBILITY_S)
+            # One that ends while the others' are extended is settled already: it must not be hidden again.
+            held = (live.request for live in due if self._live.get(live.request.message_id) is live)
+            await self._queue.extend(held, VISIBILITY_S)
 
     async def _report(self) -> None:
         while True:

@@ -22,6 +22,7 @@ from services.ingest.commands import (
     SendAudio,
 )
 from services.ingest.lease import Lease, Request
+from services.ingest.limits import Limits
 from services.ingest.ports import Link, Links, MediaStreams
 from services.ingest.session import Session
 from telemetry.log import logger
@@ -42,13 +43,13 @@ class LiveSession:
         links: Links,
         metrics: Metrics,
         *,
-        hand_over_s: float,
+        limits: Limits,
     ) -> None:
         detail = request.detail
         self._loop = asyncio.get_running_loop()
         self.request = request
-        self._hand_over_s = hand_over_s
-        self.lease = Lease(self._loop.time(), hand_over_s)
+        self._limits = limits
+        self.lease = Lease(self._loop.time(), limits)
         self._session = session
         self._links = links
         self._metrics = metrics
@@ -92,7 +93,7 @@ class LiveSession:
         """The same message, received again: only its newest receipt handle is sure to work."""
         self.request = request
         self._session.renew(request)
-        self.lease = Lease(self._loop.time(), self._hand_over_s)
+        self.lease = Lease(self._loop.time(), self._limits)
 
     def tick(self) -> None:
         """What became due."""

@@ -1,6 +1,7 @@
 """The session-requests queue (SQS): each message is the lease of one session."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, Self
 
@@ -68,14 +69,13 @@ class RequestQueue:
         parsed = [_parsed(message) for message in answer.get("Messages", [])]
         return [request for request in parsed if request is not None]
 
-    async def extend(self, requests: Sequence[Request], visibility_s: int) -> None:
-        """Keeps the messages invisible for `visibility_s` from now on.
+    async def extend(self, requests: Iterable[Request], visibility_s: int) -> None:
+        """Keeps the messages invisible for `visibility_s` from now on; a call takes ten of the requests.
 
         An error says nothing of who owns the session (the log does): it is logged, and the next time tried
         again.
         """
-        for start in range(0, len(requests), MAX_BATCH):
-            batch = requests[start : start + MAX_BATCH]
+        for batch in itertools.batched(requests, MAX_BATCH, strict=False):
             try:
                 answer = await self._sqs.change_message_visibility_batch(
                     QueueUrl=self._queue_url,

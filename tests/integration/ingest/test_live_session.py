@@ -56,7 +56,7 @@ async def test_a_message_received_again_gives_the_next_peer_its_newest_receipt_h
     peer, limits = Peer(), Limits()
     session = Session(request(), limits, PlainDecoder, 0.0)
     metrics = Metrics("ingest", stack="test")
-    live = LiveSession(request(), session, NoStreams(), peer, metrics, hand_over_s=limits.hand_over_s)
+    live = LiveSession(request(), session, NoStreams(), peer, metrics, limits=limits)
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(live.run())
         await peer.opened.acquire()

@@ -6,7 +6,7 @@ from contracts.link import End, Skip, Started
 from services.ingest.alarms import Alarms
 from services.ingest.commands import Send, SendAudio
 from services.ingest.laid import Chunk
-from services.ingest.lease import EXTEND_EVERY_S, Extend, HandOver, Lease
+from services.ingest.lease import Extend, HandOver, Lease
 from services.ingest.limits import Limits
 from services.ingest.media_faults import FATAL, IN_BAND, Fault, delay_s
 from services.ingest.outbox import Outbox
@@ -109,16 +109,16 @@ def test_without_credit_there_is_nothing_to_wait_for() -> None:
 
 
 def test_a_lease_is_extended_three_times_within_its_visibility() -> None:
-    lease = Lease(100.0, 3600.0)
+    lease = Lease(100.0, Limits())
     assert lease.decide(119.9) is None
     assert lease.decide(120.0) == Extend(60)
     assert lease.decide(121.0) is None
-    assert lease.decide(120.0 + EXTEND_EVERY_S) == Extend(60)
+    assert lease.decide(140.0) == Extend(60)
 
 
 def test_a_lease_is_handed_over_once_before_sqs_ends_it() -> None:
     hand_over_s = Limits().hand_over_s
-    lease = Lease(0.0, hand_over_s)
+    lease = Lease(0.0, Limits())
     assert lease.decide(hand_over_s) == HandOver()
     assert lease.decide(hand_over_s + 1) == Extend(60)
     assert hand_over_s < 12 * 3600
