@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from embedded.system import running
-from tests.chaos.disturbance import draw
+from tests.chaos.disturbance import Kind, draw
 from tests.chaos.run import REPLICAS, Plan, disturbed_run
 from tests.system.run import trigger_of
 
-PLAN = Plan(calls=20, seconds=20, seed=20_280)
+PLAN = Plan(calls=20, seconds=20, seed=20_361)
 EVERY_S = 3
 TIMEOUT_S = 300
 
@@ -27,4 +27,5 @@ async def test_no_word_is_lost_or_told_twice_whatever_dies(
     assert outcome.report.clean, f"{told}\n{outcome.report}"
     assert outcome.report.counts()["words"] > PLAN.calls * 20
     assert outcome.applied.total() >= 5, told
+    assert outcome.applied[Kind.LONG_FREEZE], told
     assert outcome.resumed.total() > 0, told

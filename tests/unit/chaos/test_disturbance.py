@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from services.delivery.settings import Settings
 from services.ingest.lease import VISIBILITY_S
 from tests.chaos.disturbance import ON_LINKS, ON_SERVICES, SERVICES, Kind, draw
-from tests.chaos.run import Plan
+from tests.chaos.run import LAST_WORDS_S, REPLICAS, Plan
+from tests.chaos.test_chaos import EVERY_S, TIMEOUT_S
 from tests.chaos.test_chaos import PLAN as SAMPLE
 
 LEASE_S = max(VISIBILITY_S, Settings.model_fields["visibility_s"].default)
 """Of a session's request, and of a message in delivery's hands."""
 LONG_RUN = Plan(calls=100, seconds=30, seed=0)
+TO_START_AND_END_S = 30
 
 
 @given(st.integers(0, 10_000))
@@ -54,3 +56,10 @@ def test_one_freeze_of_five_outlasts_the_lease_however_late_it_comes(seconds: fl
     assert 5 <= min(short) <= max(short) <= 20
     assert 0.15 < len(long) / (len(long) + len(short)) < 0.25
     assert any(each.at_s + each.lasts_s > seconds + 60 for each in drawn), "it may end after the calls"
+
+
+def test_the_sample_has_a_freeze_that_outlasts_the_lease_and_ends_in_time() -> None:
+    drawn = draw(SAMPLE.seed, seconds=SAMPLE.span_s, every_s=EVERY_S, replicas=REPLICAS)
+    assert Kind.LONG_FREEZE in {each.kind for each in drawn}
+    assert max(each.at_s + each.lasts_s for each in drawn) + LAST_WORDS_S < TIMEOUT_S - TO_START_AND_END_S
+    assert TIMEOUT_S <= 300
