@@ -17,7 +17,7 @@ SILENT_MS = 5 * 60_000
 """Nobody serves a session whose log is silent for so long: its owner would have appended five times."""
 NO_REQUESTS_S = 240.0
 """A request is invisible for a minute, and ingest that finds no peer holds it for half a one; when none was
-seen to wait for so long, the session's is gone."""
+seen to wait or turned away for so long, the session's is gone."""
 PATIENCE_MS = 6 * 3_600_000
 """However many requests wait: what was silent for so long is over."""
 IN_VAIN_S = 15 * 60.0
@@ -70,7 +70,7 @@ class Requests:
         self._none_since: float | None = None
 
     def seen(self, waiting: int | None, now_s: float) -> None:
-        """So many wait now; None: nobody knows."""
+        """So many wait now; None: nobody knows, or some are turned away."""
         if waiting != 0:
             self._none_since = None
         elif self._none_since is None:

@@ -51,6 +51,8 @@ class Sessions:
         """Claims under way that ingest released meanwhile."""
         self._lives: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._turned_away = False
+        """Whether a session was, for want of room, since somebody asked."""
         self._quiet = asyncio.Event()
 
     def no_room(self) -> str | None:
@@ -101,6 +103,15 @@ class Sessions:
     def serves(self, session_id: SessionId) -> bool:
         """Whether the session is in this process's hands."""
         return session_id in self._served or session_id in self._claiming
+
+    def requests_wait(self) -> bool:
+        """Whether requests may wait that the queue does not count.
+
+        One that is turned away for want of room goes from ingest to ingest and is visible for moments only.
+        Tells of the time since this was asked last.
+        """
+        turned_away, self._turned_away = self._turned_away, False
+        return turned_away or not self._links
 
     def announce(self, header: SessionHeader, tail: Sequence[LogRecord]) -> None:
         """Tells queue and bus what they were not told of a session that is over and that nobody serves."""
@@ -158,8 +169,8 @@ class Sessions:
             return Refuse(Refusal.FULL, f"the process serves {self._max_sessions} sessions", BUSY_RETRY_S)
         return None
 
-    @staticmethod
-    def _refuse(link: Link, frame: Open, refuse: Refuse) -> None:
+    def _refuse(self, link: Link, frame: Open, refuse: Refuse) -> None:
+        self._turned_away |= refuse.refusal in (Refusal.FULL, Refusal.DRAINING)
         logger(session_id=frame.request.session_id).info(
             "transcribe.session_refused",
             refusal=refuse.refusal.value,

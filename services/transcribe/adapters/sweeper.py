@@ -47,6 +47,10 @@ class Announcers(Protocol):
         """Whether the session is in this process's hands."""
         ...
 
+    def requests_wait(self) -> bool:
+        """Whether requests may wait that the queue does not count, since this was asked last."""
+        ...
+
     def announce(self, header: SessionHeader, tail: Sequence[LogRecord]) -> None:
         """Tells queue and bus what they were not told of a session that is over, if there is room."""
         ...
@@ -99,7 +103,7 @@ class Sweeper:
             raise
 
     async def _sweep(self, now_s: float) -> None:
-        self._requests.seen(await self._dead.waiting(), now_s)
+        self._requests.seen(None if self._sessions.requests_wait() else await self._dead.waiting(), now_s)
         await self._bury(now_s)
         cause = ABANDONED if self._requests.gone(now_s) else None
         for shard in range(OPEN_SHARDS):

@@ -5,12 +5,14 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
 
 import pytest
 from aiobotocore.session import get_session
 
 from contracts.events import SessionFailed
+from contracts.link import Refusal, Refused
 from contracts.metrics import APPENDS_FAILED, RECORDS_UNREADABLE, Metric
 from contracts.model import ContactId, SessionId
 from contracts.session import (
@@ -34,6 +36,7 @@ from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.adapters.doors import Door
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.intents import Intents
+from services.transcribe.adapters.link import LinkServer
 from services.transcribe.adapters.live_session import Outside
 from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.session_store import DynamoSessionStore
@@ -44,6 +47,8 @@ from services.transcribe.errors import StoreUnavailable
 from services.transcribe.sweep import IN_VAIN_S, NO_REQUESTS_S, SILENT_MS
 from telemetry.metrics import Metrics
 from tests.integration.delivery.in_between import in_between
+from tests.integration.transcribe.conftest import SECRET
+from tests.integration.transcribe.link_client import Peer, dial
 from tests.integration.transcribe.outcome import events_of, log_of, put_header, request
 
 
@@ -97,22 +102,16 @@ def beside(name: str) -> str:
     return next(each for each in others if open_session_key(SessionId(each), 1).pk == key.pk)
 
 
+@dataclass(frozen=True)
 class Process:
-    """What of transcribe takes part in a sweep."""
+    """What of transcribe takes part in a sweep, and an ingest that is linked to it."""
 
-    def __init__(
-        self,
-        store: DynamoSessionStore,
-        sessions: Sessions,
-        sweeper: Sweeper,
-        metrics: Metrics,
-        lines: list[str],
-    ) -> None:
-        self.store = store
-        self.sessions = sessions
-        self.sweeper = sweeper
-        self.metrics = metrics
-        self.lines = lines
+    store: DynamoSessionStore
+    sessions: Sessions
+    sweeper: Sweeper
+    metrics: Metrics
+    lines: list[str]
+    ingest: Peer
 
     def counted(self, metric: Metric) -> bool:
         self.metrics.flush(0)
@@ -156,7 +155,11 @@ async def process(stack: Resources, name: str, max_sessions: int = 9) -> AsyncGe
         )
         dead = SqsDeadRequests(sqs, stack.session_requests_url, stack.session_requests_dlq_url, held_s=1)
         sweeper = Sweeper(store, dead, sessions, metrics, process=name)
-        yield Process(store, sessions, sweeper, metrics, lines)
+        async with (
+            LinkServer(sessions, lambda: [SECRET], name).listening("127.0.0.1", 0) as port,
+            dial(port, SECRET) as ingest,
+        ):
+            yield Process(store, sessions, sweeper, metrics, lines, ingest)
         for task in lasting:
             task.cancel()
 
@@ -204,6 +207,36 @@ async def test_a_session_is_left_alone_while_its_owner_writes_or_its_request_may
     assert [record.type for record in log_of(aws, stack, "slow")] == ["opened"]
     assert [record.type for record in log_of(aws, stack, "waiting")] == ["opened"]
     assert open_entries(aws, stack) == {"slow", "waiting"}
+
+
+async def test_while_sessions_are_turned_away_for_want_of_room_none_counts_as_abandoned(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    """The request is in the hands of ingest, which holds it, puts it back, and receives it again at once."""
+    opened_long_ago(aws, stack, "turned-away")
+    async with process(stack, "full", max_sessions=0) as full:
+        for handle in range(1, 4):
+            refused = await full.ingest.open(handle, request("turned-away"))
+            assert isinstance(refused, Refused)
+            assert refused.refusal is Refusal.FULL
+            await full.sweeper.sweep(handle * NO_REQUESTS_S)
+        assert [record.type for record in log_of(aws, stack, "turned-away")] == ["opened"]
+        await full.sweeper.sweep(4 * NO_REQUESTS_S)
+        await full.sweeper.sweep(5 * NO_REQUESTS_S)
+    assert [record.type for record in log_of(aws, stack, "turned-away")] == ["opened", "ended"]
+
+
+async def test_a_process_that_no_ingest_can_ask_gives_up_no_session(
+    aws: AwsEndpoint, stack: Resources
+) -> None:
+    opened_long_ago(aws, stack, "unasked")
+    async with process(stack, "alone") as alone:
+        await alone.ingest.connection.close()
+        async with asyncio.timeout(20):
+            while not alone.sessions.requests_wait():
+                await alone.store.probe()
+        await alone.sweep(requests_gone=True)
+    assert [record.type for record in log_of(aws, stack, "unasked")] == ["opened"]
 
 
 async def test_an_owner_that_wakes_after_the_sweep_finds_that_it_has_lost(
