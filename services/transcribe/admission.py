@@ -30,11 +30,6 @@ class Admission[K]:
         """When the head of the line is to try."""
         return self._retry_at if self._line and self._head is None else None
 
-    @property
-    def waiting(self) -> int:
-        """How long the line is."""
-        return len(self._line)
-
     def ahead(self, who: K) -> int:
         """How many asked before `who` and are not admitted yet."""
         place = self._asked.get(who, 0)

@@ -27,7 +27,7 @@ MAX_CHUNK_SAMPLES = SAMPLE_RATE_HZ // 4
 HOLD_S = 0.1
 """A shorter chunk than `CHUNK_SAMPLES` is sent when the last one is this old."""
 END_TOLERANCE_SAMPLES = SAMPLE_RATE_HZ // 4
-"""Without Metadata, an answered flush is enough when both channels are final up to here before the end."""
+"""Less than that, at the end, counts as heard once nothing more is tried."""
 MAX_FLUSHES = 3
 """That were answered, and brought nothing new."""
 HELD_END_S = 120.0
@@ -96,11 +96,6 @@ class AudioFeed:
     def credit_until(self) -> int:
         """Audio up to here may come."""
         return self._cursor + WINDOW_SAMPLES
-
-    @property
-    def end(self) -> int | None:
-        """Where the audio ends, once that is known."""
-        return self._end
 
     @property
     def reach(self) -> int:
@@ -204,7 +199,7 @@ class AudioFeed:
         self._next_chunk_at = None
         match self.deepgram.state:
             case State.IDLE | State.WAITING:
-                wanted = self._has_unsent or (self._all_here and not self.complete(now, covered))
+                wanted = (self._has_unsent or self._all_here) and not self.complete(now, covered)
                 if not wanted:
                     self.deepgram.rest(now)
                     return []
@@ -247,8 +242,7 @@ class AudioFeed:
         if self._end is None:
             return False
         quiet = self.deepgram.state in (State.IDLE, State.WAITING)
-        tolerance = END_TOLERANCE_SAMPLES if self._flushes else 0  # the last of it may be a word
-        return quiet and min(covered) >= self._end - tolerance
+        return quiet and min(covered) >= self._end - TOLERANCE_SAMPLES
 
     def missing(self, covered: Sequence[int], cause: str) -> Hole | None:
         """At the end: what was never heard, `cause` being why."""

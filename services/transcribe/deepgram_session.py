@@ -26,7 +26,7 @@ LINGER_S = 1.0
 RETRY_BASE_S = 0.5
 RETRY_CAP_S = 10.0
 GIVE_UP_S = 3_600.0
-"""Without one message of Deepgram: the session is failed; KVS keeps the audio as long as it is told to."""
+"""Of trouble, without anything new: the session is failed; KVS keeps the audio as long as it is told to."""
 
 KEEP_ALIVE = '{"type":"KeepAlive"}'
 FINALIZE = '{"type":"Finalize"}'
@@ -62,7 +62,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """The connection answered CloseStream and ended; `complete` when Deepgram said that all was heard."""
+    """The connection ended after CloseStream or was given up; `complete`: Deepgram said that it heard all."""
 
     complete: bool
 
@@ -129,7 +129,7 @@ class DeepgramSession:
         """No connection is wanted; of a back-off that is over nothing is due any more."""
         if self.state is State.WAITING and self._retry_at is not None and now >= self._retry_at:
             self.state = State.IDLE
-            self._retry_at = None
+            self._retry_at = self._troubled_since = None
 
     def throttled(self, now: float) -> None:
         """The concurrency limit is met; the connection is made later, unless that takes too long."""
@@ -150,7 +150,7 @@ class DeepgramSession:
         self.state = State.OPEN
         self._last_sent_at = self._last_heard_at = now
         self._unanswered = 0
-        self._metadata = False
+        self._metadata = self._answered = False
 
     def refused(self, status: int | None, reason: str, now: float, jitter: float) -> Failure | Lost:
         """The handshake failed: with an HTTP status and Deepgram's reason, or without an answer."""
@@ -171,9 +171,12 @@ class DeepgramSession:
         """Any message came."""
         self._last_heard_at = now
         self._unanswered = 0
+        self._answered = self.state is State.CLOSING
+
+    def transcribed(self) -> None:
+        """Something new is final: trouble is over. No other message shows that; an error is one, too."""
         self._attempt = 0
         self._troubled_since = None
-        self._answered = self.state is State.CLOSING
 
     def metadata(self, now: float) -> bool:
         """Metadata came; True when it ends the session's audio, False when Deepgram ended on its own."""
@@ -201,16 +204,16 @@ class DeepgramSession:
         """All audio was sent: the text that makes Deepgram flush; then wait for `closed`."""
         self.state = State.CLOSING
         self._close_by = now + FLUSH_S
-        self._answered = False
         return CLOSE_STREAM
 
     def closed(self, code: int, reason: str, now: float, jitter: float) -> Ended:
         """The connection is gone, by Deepgram or because it stalled.
 
-        One that is gone after CloseStream without a word was lost like any other: an outage at the end of a
-        call is no end.
+        One that is gone after CloseStream, but before Deepgram said goodbye or its time was over, was lost
+        like any other: an outage at the end of a call is no end, whatever was still under way.
         """
-        if self.state is State.CLOSING and (code == _NORMAL or self._answered):
+        ended = code == _NORMAL or self._metadata or (self._answered and self.stalled(now))
+        if self.state is State.CLOSING and ended:
             self.state = State.IDLE
             return Flushed(complete=self._metadata)
         if code == 1008:
@@ -242,7 +245,7 @@ class DeepgramSession:
         troubled_s = now - self._troubled_since
         if troubled_s >= GIVE_UP_S:
             return self._fail(
-                "deepgram_unavailable", f"Deepgram did not answer for {troubled_s:.0f} s ({reason})"
+                "deepgram_unavailable", f"Deepgram transcribed nothing for {troubled_s:.0f} s ({reason})"
             )
         delay_s = full_jitter(self._attempt, base_s=RETRY_BASE_S, cap_s=RETRY_CAP_S, jitter=jitter)
         self._attempt += 1

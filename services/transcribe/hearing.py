@@ -123,11 +123,6 @@ class Hearing:
         self._obedience.read(happened.intents, happened.read_at)
         self._obey()
 
-    @property
-    def flushing(self) -> bool:
-        """Whether the audio's end is known."""
-        return self._wanted_ending is not None
-
     def from_deepgram(self, happened: DeepgramInput, now: Instant, jitter: float) -> list[Command]:
         """Takes what the present connection says; an older one's words are nobody's business."""
         deepgram = self.feed.deepgram
@@ -168,6 +163,8 @@ class Hearing:
 
     def pump(self, now: Instant) -> list[Command]:
         """Sends what may be sent, and logs what must be known."""
+        if self.ending is not None:
+            return []
         held, self._held = self._held, not self._obedience.fresh(now.s)
         if self._held:  # a pause may hold
             told: list[Command] = [] if held else [Report("transcribe.audio_held", {}, "warning")]
@@ -250,7 +247,10 @@ class Hearing:
                 self.feed.lost(covered)
 
     def _hear(self, message: str, now: Instant) -> list[Command]:
+        covered = self._segments.covered
         heard = self._segments.receive(message, self.feed.times)
+        if self._segments.covered != covered:
+            self.feed.deepgram.transcribed()
         match heard:
             case Segment(is_final=True):
                 logged = self._written  # without the final: should it not be logged, it is heard again

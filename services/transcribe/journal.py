@@ -114,11 +114,6 @@ class Journal:
         return self._state
 
     @property
-    def n(self) -> int:
-        """Number of the newest durable record."""
-        return self._n
-
-    @property
     def idle(self) -> bool:
         """Whether everything written so far is durable."""
         return self._writes == 0

@@ -204,8 +204,9 @@ def test_a_flush_without_metadata_is_enough_when_all_is_final() -> None:
     feed = streaming()
     feed.finish(800, 0.1)
     feed.pump(0.1, NONE)
-    feed.deepgram.closed(1006, "", 0.2, 0.0)
+    feed.deepgram.closed(1000, "", 0.2, 0.0)
     feed.unflushed((800, 790))
+    assert feed.pump(0.2, (800, 790)) == []
     assert feed.complete(0.2, (800, 790))
     assert feed.missing((800, 790), "why") is None
 
@@ -332,11 +333,21 @@ def test_an_end_that_ingest_said_before_it_knew_of_the_rewind_is_said_again() ->
     feed = streaming()
     feed.audio(chunk(2_400))  # does not follow
     feed.finish(3_200, 0.5)
-    assert feed.end is None
+    assert feed.take_rewind() == 800
+    for position in (800, 1_600, 2_400):
+        feed.audio(chunk(position))
+    assert texts(feed.pump(1.0, NONE)) == []
+    feed.finish(3_200, 1.0)
+    assert texts(feed.pump(1.0, NONE)) == [CLOSE_STREAM]
+
+
+def test_a_new_peer_is_asked_anew_for_what_does_not_follow() -> None:
+    feed = streaming()
+    feed.audio(chunk(2_400))
     assert feed.take_rewind() == 800
     feed.reattached()
     feed.audio(chunk(2_400))
-    assert feed.take_rewind() == 800  # the new peer is asked anew
+    assert feed.take_rewind() == 800
 
 
 def test_after_a_second_loss_the_position_is_asked_for_again() -> None:

@@ -47,7 +47,7 @@ def test_audio_that_cannot_be_decoded_fails() -> None:
     assert "1008: DATA-0000" in verdict.explanation
 
 
-def test_waits_grow_with_full_jitter_up_to_a_limit_and_a_message_ends_the_trouble() -> None:
+def test_waits_grow_with_full_jitter_up_to_a_limit_and_a_new_final_ends_the_trouble() -> None:
     deepgram, now, delays = DeepgramSession(), 0.0, list[float]()
     for _ in range(10):
         assert deepgram.connect(now) is not None
@@ -59,15 +59,16 @@ def test_waits_grow_with_full_jitter_up_to_a_limit_and_a_message_ends_the_troubl
     assert delays[-1] == 0.5 * module.RETRY_CAP_S
     deepgram.connect(now)
     deepgram.opened(now)
-    deepgram.heard(now)
+    deepgram.transcribed()
     assert deepgram.closed(1006, "", now, 0.5) == Lost(0.25)
 
 
-def test_to_accept_and_close_again_and_again_is_trouble_too() -> None:
+def test_to_accept_say_something_and_close_again_and_again_is_trouble_too() -> None:
     deepgram, now, delays = DeepgramSession(), 0.0, list[float]()
     for _ in range(6):
         assert deepgram.connect(now) is not None
         deepgram.opened(now)
+        deepgram.heard(now)
         verdict = deepgram.closed(1011, "", now, 0.5)
         assert isinstance(verdict, Lost)
         now += verdict.delay_s
@@ -75,14 +76,23 @@ def test_to_accept_and_close_again_and_again_is_trouble_too() -> None:
     assert delays[-1] == 0.5 * module.RETRY_CAP_S
 
 
-def test_an_outage_without_end_fails_the_session() -> None:
+@pytest.mark.parametrize("opens", [False, True])
+def test_an_outage_without_end_fails_the_session(opens: bool) -> None:
     deepgram, now = DeepgramSession(), 0.0
-    while True:
+    while now <= module.GIVE_UP_S + module.RETRY_CAP_S:
         assert deepgram.connect(now) is not None
-        verdict = deepgram.refused(None, "no answer", now, 0.9)
-        if isinstance(verdict, Failure):
+        if opens:
+            deepgram.opened(now)
+            deepgram.heard(now)
+            verdict = deepgram.closed(1011, "", now, 0.9)
+        else:
+            verdict = deepgram.refused(None, "no answer", now, 0.9)
+        if not isinstance(verdict, Lost):
             break
         now += verdict.delay_s
+    else:
+        pytest.fail("it goes on for ever")
+    assert isinstance(verdict, Failure)
     assert verdict.reason == "deepgram_unavailable"
     assert now >= module.GIVE_UP_S
 
@@ -144,15 +154,31 @@ def test_a_connection_that_is_lost_before_it_answers_the_end_is_made_again_after
     assert deepgram.connect(10.4) == 2
 
 
+@pytest.mark.parametrize("code", [1006, 1011, 1012])
+def test_a_connection_that_is_lost_while_it_answers_the_end_is_made_again_after_a_while(code: int) -> None:
+    deepgram = connected()
+    deepgram.finish(10.0)
+    deepgram.heard(10.1)
+    assert deepgram.closed(code, "", 10.2, 0.5) == Lost(0.25)
+    assert deepgram.connect(10.2) is None
+
+
+def test_metadata_is_an_end_however_the_connection_goes() -> None:
+    deepgram = connected()
+    deepgram.finish(10.0)
+    deepgram.metadata(10.1)
+    assert deepgram.closed(1006, "", 10.1, 0.5) == Flushed(complete=True)
+
+
 def test_the_second_connection_has_to_answer_the_end_itself() -> None:
     deepgram = connected()
     deepgram.finish(10.0)
     deepgram.heard(10.1)
-    assert deepgram.closed(1006, "", 10.2, 0.5) == Flushed(complete=False)
+    assert deepgram.closed(1006, "", 10.2, 0.0) == Lost(0.0)
     assert deepgram.connect(10.2) == 2
     deepgram.opened(10.3)
     deepgram.finish(10.4)
-    assert deepgram.closed(1011, "", 10.5, 0.0) == Lost(0.0)
+    assert deepgram.closed(1006, "", 10.4 + module.FLUSH_S, 0.0) == Lost(0.0)
 
 
 def test_metadata_that_never_comes_is_no_complete_end() -> None:
@@ -181,12 +207,20 @@ def test_a_back_off_that_nobody_waits_for_is_no_deadline() -> None:
     assert deepgram.connect(due) == 2
 
 
-def test_trouble_is_over_with_an_answer_and_later_trouble_is_new() -> None:
+def test_time_in_which_nobody_needs_deepgram_is_no_trouble() -> None:
+    deepgram = connected()
+    deepgram.closed(1006, "", 0.0, 0.0)
+    deepgram.rest(0.0)
+    deepgram.connect(module.GIVE_UP_S)
+    assert isinstance(deepgram.refused(503, "", module.GIVE_UP_S, 0.0), Lost)
+
+
+def test_trouble_is_over_with_a_new_final_and_later_trouble_is_new() -> None:
     deepgram = connected()
     deepgram.closed(1006, "", 0.0, 0.0)
     deepgram.connect(0.0)
     deepgram.opened(0.0)
-    deepgram.heard(1.0)
+    deepgram.transcribed()
     assert isinstance(deepgram.closed(1006, "", module.GIVE_UP_S, 0.0), Lost)
 
 

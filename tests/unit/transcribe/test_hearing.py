@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from contracts.events import AudioGap, AudioNotice, SessionResumed
 from contracts.intents import ContactIntents
 from contracts.link import (
@@ -13,14 +15,18 @@ from contracts.link import (
     Started,
 )
 from contracts.session import Ended, Final, Gap, Outcome, Progress
+from services.transcribe.audio_feed import END_LIMIT_S
 from services.transcribe.commands import (
     Append,
     Connect,
+    Disconnect,
     PublishToQueue,
     Report,
     SendAudio,
     SendText,
 )
+from services.transcribe.deepgram_session import CLOSE_STREAM, RETRY_BASE_S, RETRY_CAP_S
+from services.transcribe.hearing import INCOMPLETE
 from services.transcribe.inputs import (
     Attached,
     DeepgramClosed,
@@ -190,3 +196,97 @@ def test_instants_that_were_told_before_a_reconnect_are_not_told_again() -> None
     driven.serve()
     told = [one.message.message or "" for one in of(driven.ever, PublishToQueue)]
     assert [json.loads(message)["timestamp"] for message in told] == [2.5]
+
+
+def ended_call(seconds: float = 1.0) -> Driven:
+    """All audio was sent, and Deepgram was asked to end."""
+    driven = Driven().streaming(seconds)
+    sent = driven.give(End(handle=7, position_samples=round(seconds * 8_000), reason="idle"))
+    assert [command.text for command in of(sent, SendText)] == [CLOSE_STREAM]
+    return driven
+
+
+def reconnected(driven: Driven, number: int) -> None:
+    """The back-off is over, and the whole rest was sent again."""
+    assert of(driven.wait(RETRY_CAP_S), Connect) == [Connect(number)]
+    driven.give(DeepgramOpened(number))
+    driven.wait(1.0)
+    assert driven.commands[-1] == SendText(number, CLOSE_STREAM)
+    driven.serve()
+
+
+@pytest.mark.parametrize("code", [1006, 1011, 1012])
+def test_a_deepgram_that_flaps_at_the_end_of_a_call_loses_none_of_it(code: int) -> None:
+    driven = ended_call()
+    for number in range(1, 8):
+        driven.give(DeepgramMessage(number, results(0, 0, 1.0, ("A", 0.2, 0.6))))
+        driven.give(DeepgramClosed(number, code, ""))
+        assert driven.session.phase is Phase.LIVE
+        reconnected(driven, number + 1)
+    for message in (results(0, 0, 1.0), results(1, 0, 1.0, ("B", 0.2, 0.6)), '{"type":"Metadata"}'):
+        driven.give(DeepgramMessage(8, message))
+    driven.give(DeepgramClosed(8, 1000, ""))
+    driven.serve()
+    assert [record.transcript for record in driven.log if isinstance(record, Final)] == ["A", "B"]
+    assert not [record for record in driven.log if isinstance(record, Gap)]
+    [ended] = [record for record in driven.log if isinstance(record, Ended)]
+    assert ended.outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("rounded", [0.0, 0.01])
+def test_a_call_whose_words_are_all_final_is_complete_though_deepgram_never_says_goodbye(
+    rounded: float,
+) -> None:
+    driven = ended_call()
+    for channel in (0, 1):
+        driven.give(DeepgramMessage(1, results(channel, 0, 1.0 - rounded, ("A", 0.2, 0.6))))
+    assert not of(driven.give(DeepgramClosed(1, 1006, "")), Connect)
+    driven.serve()
+    [ended] = [record for record in driven.log if isinstance(record, Ended)]
+    assert ended.outcome is Outcome.COMPLETED
+
+
+def test_a_deepgram_that_flaps_for_ever_holds_no_ended_call_for_ever() -> None:
+    driven, number = ended_call(), 1
+    began = driven.time_s
+    while driven.session.phase is Phase.LIVE:
+        driven.give(DeepgramMessage(number, results(0, 0, 1.0)), DeepgramClosed(number, 1011, ""))
+        driven.serve()
+        while driven.session.phase is Phase.LIVE and not of(driven.ever, Connect)[number:]:
+            due = driven.session.deadline
+            assert due is not None
+            driven.wait(due - driven.time_s)
+        number += 1
+        driven.give(DeepgramOpened(number))
+    driven.serve()
+    assert driven.time_s - began == pytest.approx(END_LIMIT_S, abs=1.0)
+    assert number < 2 * END_LIMIT_S / (0.5 * RETRY_CAP_S)
+    [gap] = [record for record in driven.log if isinstance(record, Gap)]
+    assert (gap.from_samples, gap.to_samples, gap.cause) == (0, 8_000, INCOMPLETE)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ['{"type":"Error","description":"try later"}', '{"type":"Metadata"}', results(0, 0, 0.1, is_final=False)],
+)
+def test_an_endpoint_that_says_something_and_closes_is_dialled_more_and_more_rarely(message: str) -> None:
+    driven, waits = Driven().streaming(1.0), list[float]()
+    for number in range(1, 8):
+        driven.give(DeepgramMessage(number, message), DeepgramClosed(number, 1011, ""))
+        due = driven.session.deadline
+        assert due is not None
+        waits.append(due - driven.time_s)
+        assert of(driven.wait(waits[-1]), Connect) == [Connect(number + 1)]
+        driven.give(DeepgramOpened(number + 1))
+        driven.serve()
+    assert waits[-1] == pytest.approx(0.5 * RETRY_CAP_S)
+    driven.give(DeepgramMessage(8, results(0, 0, 1.0)), DeepgramClosed(8, 1011, ""))
+    assert driven.session.deadline == pytest.approx(driven.time_s + 0.5 * RETRY_BASE_S)
+
+
+def test_after_a_refusal_for_good_nothing_is_dialled() -> None:
+    driven = Driven()
+    driven.give(Attached(7, "receipt"), Started(handle=7, t0_ms=MS), audio(0))
+    commands = driven.give(DeepgramRefused(1, 401, "bad key"))
+    assert driven.session.phase is Phase.CONCLUDING
+    assert not [command for command in commands if isinstance(command, Connect | Disconnect)]

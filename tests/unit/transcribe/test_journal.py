@@ -116,7 +116,7 @@ def test_a_lost_answer_is_a_success() -> None:
     logged = journal.found(record)
     assert logged is not None
     assert not journal.fenced
-    assert journal.n == 2
+    assert logged.record.n == 2
 
 
 def test_anothers_record_ends_it_for_good() -> None:

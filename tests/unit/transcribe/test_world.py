@@ -42,6 +42,13 @@ def test_deepgram_drops_and_refuses(seed: int) -> None:
     finish(world)
 
 
+def test_deepgram_flaps_at_the_end_of_the_call() -> None:
+    for seed in range(10):
+        world = World(seed, make_call(Random(seed), 3), Faults(cut=0.8))
+        world.claim()
+        finish(world)
+
+
 @SIMULATED
 @given(SEEDS)
 def test_the_store_and_the_ways_out_fail(seed: int) -> None:

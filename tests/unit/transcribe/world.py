@@ -88,6 +88,8 @@ class Faults:
 
     drop: float = 0.0
     refuse: float = 0.0
+    cut: float = 0.0
+    """Of a connection that is lost while it answers CloseStream."""
     append: float = 0.0
     publish: float = 0.0
     detach: float = 0.0
@@ -233,11 +235,14 @@ class Node:
         self.inputs.append(DeepgramOpened(number))
 
     def _flush(self, number: int) -> None:
-        for ear in self._ears or ():
-            self.inputs += [DeepgramMessage(number, text) for text in ear.flush()]
-        metadata = json.dumps({"type": "Metadata", "channels": 2})
-        self.inputs += [DeepgramMessage(number, metadata), DeepgramClosed(number, 1000, "")]
+        said = [DeepgramMessage(number, text) for ear in self._ears or () for text in ear.flush()]
         self._ears = None
+        if self.world.faults.cut and self.world.dice.random() < self.world.faults.cut:
+            code = self.world.dice.choice((1006, 1011, 1012))
+            self.inputs += [*said[:1], DeepgramClosed(number, code, "fault")]
+            return
+        metadata = json.dumps({"type": "Metadata", "channels": 2})
+        self.inputs += [*said, DeepgramMessage(number, metadata), DeepgramClosed(number, 1000, "")]
 
     def _told(self, frame: object) -> None:
         match frame:
