@@ -147,10 +147,12 @@ class Delivery:
         session = self._session(source.session_id, source.contact_id)
         session.receipts.add(queued.receipt_handle)
         replaced = session.lane.take(held)
-        if replaced and replaced.receipt_handle:
+        if replaced and (receipt := replaced.receipt_handle):
             session.has_lapsed = True  # it came again: another process may have had the session
-            session.receipts.discard(replaced.receipt_handle)
-            self._in_hand.forget(replaced.receipt_handle)
+            session.receipts.discard(receipt)
+            if self._in_hand.holds(receipt):  # no: it was sent twice, and this one still locks the session
+                lanes.create_task(self._in_hand.release([receipt]))
+            self._in_hand.forget(receipt)
         if not session.is_served:
             session.is_served = True
             lanes.create_task(self._courier.serve(session))

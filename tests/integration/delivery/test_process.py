@@ -223,6 +223,22 @@ async def test_what_slept_longer_than_its_locks_leaves_its_messages_to_whoever_h
     await asyncio.to_thread(second.stop)
 
 
+async def test_copies_of_a_message_that_wait_together_are_one_and_hold_nothing_up(
+    surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path
+) -> None:
+    """As after an outage that outlasted the queue's memory of ids; what stays in hand locks its session."""
+    surroundings.add_session(session, receiver.url)
+    sent = [surroundings.log(session, n) for n in (1, 2, 3, 4)]
+    for number, each in enumerate([*sent[:2], *sent[1:]]):
+        surroundings.send_text(each.model_dump_json(), session, f"{session}-{number}")
+    process = Process(surroundings, tmp_path)
+    await asyncio.to_thread(process.start)
+    await become(lambda: surroundings.mark(session), (4, 0))
+    await become(surroundings.waiting, 0)
+    assert ids(receiver.recorder.received) == ["1", "2", "3", "4"]
+    await asyncio.to_thread(process.stop)
+
+
 @pytest.mark.parametrize("is_silent", [True, False])
 async def test_a_process_ends_in_time_when_aws_is_gone(
     surroundings: Surroundings, receiver: Receiver, session: str, tmp_path: Path, *, is_silent: bool
