@@ -1,5 +1,7 @@
 """What a courier makes of its callback's answers, for the session and for others of the endpoint."""
 
+import uuid
+
 import pytest
 
 from contracts.delivery import ParkCause
@@ -123,3 +125,26 @@ async def test_what_a_stale_writer_still_says_is_not_posted_after_its_successor_
         assert one.callback.ids == ["1", "1.1"]
         assert set(other.callback.ids) == {"2.1"}
         assert alone.waiting() == 0
+
+
+async def test_what_is_sent_again_when_the_queue_has_forgotten_its_id_reaches_the_callback_once(
+    alone: Surroundings, session: str
+) -> None:
+    """SQS swallows a repeat for five minutes; another id stands for an outage that lasts longer."""
+    alone.add_session(session, URL)
+    sent = [alone.log(session, n) for n in (1, 2)]
+    async with desk(alone) as its:
+        alone.send(*sent)
+        await its.serve(2)
+        alone.send(sent[1])
+        assert alone.waiting() == 0, "it is swallowed"
+        alone.send_text(sent[1].model_dump_json(), session, uuid.uuid4().hex)
+        assert alone.waiting() == 1
+        await its.serve()
+    async with desk(alone) as later:
+        alone.send_text(sent[1].model_dump_json(), session, uuid.uuid4().hex)
+        alone.say(session, 3)
+        await later.serve(2)
+    assert [its.callback.ids, later.callback.ids] == [["1", "2"], ["3"]]
+    assert alone.mark(session) == (3, 0)
+    assert alone.waiting() == 0
