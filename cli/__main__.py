@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cli import deliveries
 from cli.deliveries import Delivery
 from cli.errors import CommandFailed, NotFound, WrongUsage
-from cli.formats import FORMATS, as_json, as_text, as_vtt
+from cli.formats import FORMATS, as_json, as_srt, as_text, as_vtt
 from cli.replay_queue import ReplayQueue
 from cli.session_store import SessionStore
 from cli.transcript import Conversation, converse, in_order
@@ -45,7 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         " order. Uses the standard AWS settings (AWS_DEFAULT_REGION, AWS_PROFILE, …).",
     )
     transcript.add_argument("id", help="a contact id or a session id")
-    transcript.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
+    transcript.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="for reading, for programs, or captions of one session: WebVTT or SubRip (default: %(default)s)",
+    )
     _add_table(transcript)
     transcript.set_defaults(run=_transcript)
     _add_deliveries(
@@ -154,7 +159,7 @@ def _transcript(options: argparse.Namespace) -> str:
     if len(conversations) > 1:
         sessions = ", ".join(each.header.session_id for each in conversations)
         raise WrongUsage(f"The contact has several sessions; name one of them: {sessions}")
-    return as_vtt(conversations[0])
+    return (as_srt if form == "srt" else as_vtt)(conversations[0])
 
 
 def _find(store: SessionStore, contact_or_session: str) -> Sequence[Conversation]:

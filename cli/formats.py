@@ -1,4 +1,4 @@
-"""Conversations as text, JSON and WebVTT. Pure."""
+"""Conversations as text, JSON, WebVTT and SubRip. Pure."""
 
 import json
 import unicodedata
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cli.transcript import Conversation, Remark, Turn
 
-FORMATS = ("text", "json", "vtt")
+FORMATS = ("text", "json", "vtt", "srt")
 _STEERING = {"Cc", "Cs", "Zl", "Zp"}
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _REMARKS = {"paused": "transcription paused", "resumed": "transcription resumed"}
@@ -39,10 +39,19 @@ def as_json(conversations: Sequence[Conversation]) -> str:
 def as_vtt(conversation: Conversation) -> str:
     """Captions with a voice per side (W3C WebVTT)."""
     cues = (
-        f"{_vtt_time(turn.start_s)} --> {_vtt_time(turn.end_s)}\n<v {turn.speaker}>{_vtt_text(turn.text)}\n"
+        f"{_cue_times(turn)}\n<v {turn.speaker}>{_escaped(_one_line(turn.text))}\n"
         for turn in conversation.turns
     )
     return "\n".join(["WEBVTT\n", *cues])
+
+
+def as_srt(conversation: Conversation) -> str:
+    """Captions that begin with the speaker (SubRip, which knows neither voices nor escapes)."""
+    cues = (
+        f"{number}\n{_cue_times(turn).replace('.', ',')}\n{turn.speaker}: {_one_line(turn.text)}\n"
+        for number, turn in enumerate(conversation.turns, 1)
+    )
+    return "\n".join(cues)
 
 
 def _text_lines(conversation: Conversation) -> Iterator[str]:
@@ -77,15 +86,23 @@ def _clock(seconds: float) -> str:
     return f"{minutes:02d}:{rest_ms / 1_000:06.3f}"
 
 
-def _vtt_time(seconds: float) -> str:
+def _cue_times(turn: Turn) -> str:
+    return f"{_cue_time(turn.start_s)} --> {_cue_time(turn.end_s)}"
+
+
+def _cue_time(seconds: float) -> str:
     hours, rest_ms = divmod(round(seconds * 1_000), 3_600_000)
     minutes, rest_ms = divmod(rest_ms, 60_000)
     return f"{hours:02d}:{minutes:02d}:{rest_ms // 1_000:02d}.{rest_ms % 1_000:03d}"
 
 
-def _vtt_text(text: str) -> str:
-    """One line, markup escaped; a cue ends at an empty line."""
-    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())
+def _one_line(text: str) -> str:
+    """A cue ends at an empty line."""
+    return " ".join(_printable(text).split())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _instant(epoch_ms: int | None) -> str | None:

@@ -80,13 +80,12 @@ def test_one_session_is_printed_as_json(environment: dict[str, str]) -> None:
     assert (session["session_id"], len(session["turns"])) == (SESSION, 3)
 
 
-def test_captions_are_of_one_session(environment: dict[str, str]) -> None:
-    done = run("transcript", CONTACT, "--format", "vtt", environment=environment)
+@pytest.mark.parametrize(("form", "first"), [("vtt", "WEBVTT\n\n00:00:00.500"), ("srt", "1\n00:00:00,500")])
+def test_captions_are_of_one_session(environment: dict[str, str], form: str, first: str) -> None:
+    done = run("transcript", CONTACT, "--format", form, environment=environment)
     assert done.returncode == 2
     assert SESSION in done.stderr
-    assert run("transcript", SESSION, "--format", "vtt", environment=environment).stdout.startswith(
-        "WEBVTT\n"
-    )
+    assert run("transcript", SESSION, "--format", form, environment=environment).stdout.startswith(first)
 
 
 @pytest.mark.parametrize(

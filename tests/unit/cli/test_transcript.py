@@ -1,12 +1,15 @@
 import json
+from collections.abc import Callable
 
 import pytest
 
 from cli.__main__ import main
-from cli.formats import as_json, as_text, as_vtt
-from cli.transcript import Ending, Remark, Turn, converse, in_order
+from cli.formats import as_json, as_srt, as_text, as_vtt
+from cli.transcript import Conversation, Ending, Remark, Turn, converse, in_order
+from contracts.audio import Channel
 from contracts.model import SessionId
-from tests.unit.cli.logs import CONTACT, SESSION, T0_MS, header, log
+from contracts.session import LOG_RECORD
+from tests.unit.cli.logs import CONTACT, SESSION, T0_MS, header, log, said, state
 
 
 def test_both_sides_are_in_time_order_whatever_the_log_order() -> None:
@@ -70,6 +73,28 @@ def test_vtt_has_a_voice_per_side() -> None:
         "\n00:00:02.500 --> 00:00:04.000\n<v customer>Hi, my card is lost.\n"
     )
     assert "&lt;b&gt;blocked&lt;/b&gt; &amp; gone." in as_vtt(converse(header(), log()))
+
+
+def test_srt_has_numbered_cues_that_begin_with_the_speaker() -> None:
+    assert as_srt(converse(header(), log()[:4])) == (
+        "1\n00:00:00,500 --> 00:00:02,250\nagent: Hello, how can I help?\n"
+        "\n2\n00:00:02,500 --> 00:00:04,000\ncustomer: Hi, my card is lost.\n"
+    )
+
+
+def test_srt_of_a_call_without_words_is_empty() -> None:
+    assert as_srt(converse(header(), log()[:1])) == ""
+
+
+@pytest.mark.parametrize("form", [as_srt, as_vtt])
+def test_a_caption_is_one_line_and_steers_no_terminal(form: Callable[[Conversation], str]) -> None:
+    told = said(Channel.AGENT, 3_661.5, 3_663, "Line\n\n1\u2028two\x1b[2J \u202eend.")
+    record = LOG_RECORD.validate_python(
+        {**told, "session_id": SESSION, "n": 1, "written_at_ms": 0, "state": state()}
+    )
+    *_, times, line = form(converse(header(), [record])).splitlines()
+    assert times.replace(",", ".") == "01:01:01.500 --> 01:01:03.000"
+    assert line.endswith("Line 1 two [2J end.")
 
 
 def test_several_sessions_stand_in_the_order_of_their_requests() -> None:
