@@ -100,6 +100,8 @@ def test_ten_minutes_without_a_way_out_cost_no_final_no_order_and_no_audio(away:
         assert {n for n, k in outside.queued if k == 0} == set(finals), "one way does not wait for the other"
     if PublishToBus not in away:
         assert len(outside.on_the_bus) == len(finals)
+    credit = [frame for frame in frames(driven.ever) if isinstance(frame, Credit)][-1]
+    assert credit.until_samples > OUTAGE_S * 8_000, "audio is asked for all the time"
 
     outside.away = ()
     driven.wait(RETRY_CAP_S)
@@ -109,8 +111,6 @@ def test_ten_minutes_without_a_way_out_cost_no_final_no_order_and_no_audio(away:
     assert len(outside.queued) - len(set(outside.queued)) == (PublishToQueue in away), "of the lost answer"
     assert list(dict.fromkeys(outside.on_the_bus)) == [webhook_id(SESSION, n) for n in finals]
     assert driven.session.phase is Phase.LIVE
-    credit = [frame for frame in frames(driven.ever) if isinstance(frame, Credit)][-1]
-    assert credit.until_samples > OUTAGE_S * 8_000
     outside.talk(range(FINAL_S + OUTAGE_S, 2 * FINAL_S + OUTAGE_S))
     assert driven.log[-1].state.announced.queue_n >= finals[-1]
     assert driven.log[-1].state.announced.bus_n >= finals[-1]
