@@ -125,6 +125,7 @@ def _as_round(outcome: Outcome, seed: int, disturbances: Sequence[Disturbance], 
         own=round(headroom.own, 3),
         worst_lateness_ms=round(headroom.worst_lateness_ms),
         overloaded=headroom.overloaded,
+        delays_s=outcome.report.delays(),
         cpu_s={name: round(used, 1) for name, used in headroom.cpu_s.items()},
     )
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 from emulators.deepgram.codec import SAMPLE_RATE
@@ -16,6 +17,8 @@ BLOCK_SAMPLES = 512
 MAX_LINES = 8
 """Words of a kind and call that are told one by one."""
 COUNTED = ("lost", "doubled", "misordered", "wrong_channel", "shifted", "damaged", "foreign")
+SHOWN = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+"""Parts of the words that came within a delay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class CallReport:
     turns: tuple[Turn, ...] = ()
     said_at_s: Mapping[str, float] | None = None
     """When each word was said."""
+    delays_s: tuple[float, ...] = ()
+    """Of each word that came: from its end to its final at the callback."""
 
     @property
     def clean(self) -> bool:
@@ -106,15 +111,26 @@ class RunReport:
             found["not_ended"] += call.outcome != "Session Ended"
         return dict(found)
 
+    def delays(self) -> dict[str, float]:
+        """Seconds from said to callback: a figure, no verdict; empty when nothing came."""
+        late = sorted(delay for call in self.calls for delay in call.delays_s)
+        return {name: round(late[ceil(part * len(late)) - 1], 1) for name, part in SHOWN.items() if late}
+
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts().items()))
-        return "\n".join([f"{len(self.calls)} calls: {counts}", *(str(c) for c in self.calls if not c.clean)])
+        delays = ", ".join(f"{name} {late} s" for name, late in self.delays().items())
+        told = f"{len(self.calls)} calls: {counts}; from said to callback: {delays or 'nothing came'}"
+        return "\n".join([told, *(str(c) for c in self.calls if not c.clean)])
 
 
 def report(
-    script: CallScript, contact_id: str, requests: Sequence[Received], events: Sequence[Mapping[str, Any]]
+    script: CallScript,
+    contact_id: str,
+    requests: Sequence[Received],
+    events: Sequence[Mapping[str, Any]],
+    begun_at_ms: int = 0,
 ) -> CallReport:
-    """The verdict on one call."""
+    """The verdict on one call, whose first sample was at `begun_at_ms` (epoch; 0: unknown)."""
     first = list(_first_of_each_id(requests))
     return CallReport(
         contact_id=contact_id,
@@ -135,7 +151,16 @@ def report(
         outcome=_outcome(events),
         turns=tuple(_turns(events)),
         said_at_s={word.text: word.start_sample / SAMPLE_RATE for word in script.words},
+        delays_s=tuple(_delays(script, first, begun_at_ms)) if begun_at_ms else (),
     )
+
+
+def _delays(script: CallScript, first: Sequence[Received], begun_at_ms: int) -> Iterator[float]:
+    said_at_ms = {word.text: begun_at_ms + word.end_sample * 1_000 / SAMPLE_RATE for word in script.words}
+    for request in first:
+        for word in received_words([json.loads(request.body)]):
+            if word.text in said_at_ms:
+                yield (request.received_at_ms - said_at_ms[word.text]) / 1_000
 
 
 def _sequence(request: Received) -> int:

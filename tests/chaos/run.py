@@ -141,11 +141,14 @@ async def disturbed_run(
                 is_over=lambda gathered, contact: _is_over(gathered, contact, said[contact]),
             )
         except* TimeoutError:
-            tell(f"not every session was over {LAST_WORDS_S} s after the last call")
+            tell(f"not every session was over {LAST_WORDS_S} s after the last call and disturbance")
+    begun_at_ms = {each.started.contact_id: each.started.start_at_ms for each in gathered.played}
     pairs = zip(scripts, (call.contact_id for call in calls), strict=True)
     events = [event for of_contact in gathered.events.values() for event in of_contact]
     return Outcome(
-        RunReport([report(s, c, gathered.requests[c], gathered.events[c]) for s, c in pairs]),
+        RunReport(
+            [report(s, c, gathered.requests[c], gathered.events[c], begun_at_ms.get(c, 0)) for s, c in pairs]
+        ),
         headroom,
         Counter({str(kind): count for kind, count in hand.applied.items()}),
         Counter(e["detail"]["cause"] for e in events if e["detail-type"] == "Session Resumed"),

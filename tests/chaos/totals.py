@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.disturbance import Kind
-from tests.chaos.report import COUNTED
+from tests.chaos.report import COUNTED, SHOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Round:
     worst_lateness_ms: int
     overloaded: bool
     cpu_s: dict[str, float] = field(default_factory=dict[str, float])
+    delays_s: dict[str, float] = field(default_factory=dict[str, float])
+    """From a word's end to its final at the callback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,13 @@ class Totals:
             ("audio gaps", sum(each.gaps for each in self.rounds)),
             ("requests sent again under the same id", counts.get("redelivered", 0)),
             *((f"sessions resumed: {cause}", count) for cause, count in sorted(self.resumed().items())),
+            *(
+                (
+                    f"seconds from said to callback, {name} of the worst round",
+                    max((each.delays_s.get(name, 0.0) for each in self.rounds), default=0.0),
+                )
+                for name in SHOWN
+            ),
             ("machine busy, mean (worst round)", f"{sum(busy) / len(busy):.0%} ({max(busy):.0%})"),
             ("by this run, mean (worst round)", f"{sum(own) / len(own):.0%} ({max(own):.0%})"),
             ("rounds on an overloaded machine", overloaded),

@@ -1,15 +1,17 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 from emulators.deepgram.script import CallScript, encode_call
 from emulators.receiver.recorder import Received
 from tests.chaos.report import RunReport, report
 
+BEGUN_MS = 1_700_000_000_000
 SCRIPT = encode_call(5, 10)
 ENDED = [{"detail-type": "Session Ended", "detail": {"session_id": "s"}}]
 
 
-def request(n: int, *words: Any) -> Received:
+def request(n: int, *words: Any, at_ms: int = 0) -> Received:
     """A final with the script's words, as the callback received it."""
     message = {
         "type": "Results",
@@ -29,7 +31,7 @@ def request(n: int, *words: Any) -> Received:
     headers = {"webhook-id": f"s-{n}", "x-sequence": str(n * 1_000_000)}
     return Received(
         number=n,
-        received_at_ms=0,
+        received_at_ms=at_ms,
         method="POST",
         path="/",
         headers=headers,
@@ -107,3 +109,25 @@ def test_a_deviation_is_told_with_session_word_and_what_happened_before() -> Non
 
 def test_a_call_of_which_nothing_was_heard_says_so() -> None:
     assert report(SCRIPT, "c", [], []).outcome == "never requested"
+
+
+def test_it_is_told_how_long_after_a_word_was_said_its_final_came() -> None:
+    """Of the 100 words of ten calls all take a second, but one two, and one more than a minute."""
+    words = SCRIPT.words[:10]
+    late_ms = [2_000, 70_000, *[1_000] * 98]
+    reports = [
+        report(
+            SCRIPT, "c", [late(n, word, late_ms.pop()) for n, word in enumerate(words, 1)], ENDED, BEGUN_MS
+        )
+        for _ in range(10)
+    ]
+    made = RunReport(reports)
+    assert made.delays() == {"p50": 1.0, "p99": 2.0, "max": 70.0}
+    assert "p99 2.0 s" in str(made)
+    assert RunReport([]).delays() == {}
+    assert report(SCRIPT, "c", [request(1, replace(words[0], text="odd"))], ENDED, BEGUN_MS).delays_s == ()
+
+
+def late(n: int, word: Any, by_ms: int) -> Received:
+    """A final with the word, so long after its end."""
+    return request(n, word, at_ms=BEGUN_MS + word.end_sample // 8 + by_ms)

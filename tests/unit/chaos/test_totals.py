@@ -17,6 +17,7 @@ ROUND = Round(
     own=0.4,
     worst_lateness_ms=20,
     overloaded=False,
+    delays_s={"p50": 2.0, "p99": 31.5, "max": 70.0},
 )
 
 
@@ -33,6 +34,7 @@ def test_the_tables_show_every_kind_also_those_that_never_happened() -> None:
     assert "| words said | 50 |" in text
     assert "| kill | 1 |" in text
     assert "| by this run, mean (worst round) | 40% (40%) |" in text
+    assert "| seconds from said to callback, p99 of the worst round | 31.5 |" in text
     assert all(f"| {kind} |" in text for kind in Kind)
 
 
