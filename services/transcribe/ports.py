@@ -24,10 +24,10 @@ class SessionStore(Protocol):
         """Reads and writes, and leaves nothing behind. Raises: StoreUnavailable."""
         ...
 
-    async def tail(self, session_id: SessionId) -> tuple[LogRecord, ...]:
+    async def tail(self, session_id: SessionId, at_most: int = ...) -> tuple[LogRecord, ...]:
         """The newest records, ascending, from the last one that was announced on both ways (or the first).
 
-        Read consistently. Raises: StoreUnavailable, UnreadableRecord.
+        Read consistently; of more than `at_most` the newest. Raises: StoreUnavailable, UnreadableRecord.
         """
         ...
 

@@ -13,13 +13,15 @@ from contracts.session import AnnouncedRecord, Ended, LogRecord
 from services.transcribe.deepgram_session import Failure
 from services.transcribe.session_log import Writer, failed
 
-SILENT_MS = 5 * 60_000
+SILENT_S = 5 * 60.0
 """Nobody serves a session whose log is silent for so long: its owner would have appended five times."""
+MAX_WATCHED = 20_000
+"""Sessions of which the newest record is kept in mind; of more the longest silent are forgotten."""
 NO_REQUESTS_S = 240.0
 """A request is invisible for a minute, and ingest that finds no peer holds it for half a one; when none was
 seen to wait or turned away for so long, the session's is gone."""
 PATIENCE_MS = 6 * 3_600_000
-"""However many requests wait: what was silent for so long is over."""
+"""However many requests wait: what wrote nothing for so long is over."""
 IN_VAIN_S = 15 * 60.0
 """For so long a session whose log this process cannot read or write is left to others: of a newer release."""
 MAX_IN_VAIN = 1_000
@@ -81,6 +83,29 @@ class Requests:
         return self._none_since is not None and now_s >= self._none_since + NO_REQUESTS_S
 
 
+class Watch:
+    """Since when this process has found each session at the same record, by no clock but its own."""
+
+    def __init__(self) -> None:
+        self._found: dict[SessionId, tuple[int, float]] = {}
+        """The newest n, and when it was found; the oldest first."""
+
+    def due(self, session_id: SessionId, now_s: float) -> bool:
+        """Whether a look can tell anything new: a session gets one in `SILENT_S`, until it is silent."""
+        return session_id not in self._found or now_s >= self._found[session_id][1] + SILENT_S
+
+    def silent(self, session_id: SessionId, n: int, now_s: float) -> bool:
+        """`n` (0: none) is the newest now; whether it has been for `SILENT_S`."""
+        known_n, since_s = self._found.get(session_id, (None, now_s))
+        if known_n == n:
+            return now_s >= since_s + SILENT_S
+        self._found.pop(session_id, None)
+        self._found[session_id] = (n, now_s)
+        if len(self._found) > MAX_WATCHED:
+            del self._found[next(iter(self._found))]
+        return False
+
+
 class InVain:
     """Sessions that this process looked after in vain, and since when."""
 
@@ -101,10 +126,11 @@ class InVain:
 
 def judge(
     session_id: SessionId,
-    tail: Sequence[LogRecord],
+    newest: Sequence[LogRecord],
     writer: Writer,
     now_ms: int,
     *,
+    silent: bool,
     requested_at_ms: int,
     dead: Failure | None,
 ) -> Verdict:
@@ -112,21 +138,22 @@ def judge(
 
     Args:
         session_id: The session.
-        tail: Its newest records, ascending, read consistently; empty: it never began.
+        newest: Its newest two records, ascending, read consistently; empty: it never began.
         writer: Who would end it.
         now_ms: Epoch ms.
+        silent: Whether the last of them has been the newest for `SILENT_S`.
         requested_at_ms: When it was requested.
         dead: Why no request will bring it back; None: one may.
     """
-    last = tail[-1] if tail else None
-    over = any(isinstance(record, Ended) for record in tail[-2:])
+    last = newest[-1] if newest else None
+    over = any(isinstance(record, Ended) for record in newest)
     if over and isinstance(last, AnnouncedRecord):
         return Forget()
-    silent_ms = now_ms - (last.written_at_ms if last else requested_at_ms)
-    if silent_ms < SILENT_MS:
+    if not silent:
         return Leave()
     if over:
         return Finish(None)
-    if dead is None and silent_ms >= PATIENCE_MS:
+    written_at_ms = last.written_at_ms if last else requested_at_ms
+    if dead is None and now_ms >= written_at_ms + PATIENCE_MS:
         dead = ABANDONED
     return Leave() if dead is None else Finish(failed(session_id, last, writer, dead, now_ms))

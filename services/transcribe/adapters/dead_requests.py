@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from contracts.events import SessionRequested
 from contracts.queue import SessionRequestMessage
+from contracts.session import SessionHeader
+from services.transcribe.adapters.claims import stand_in
 from telemetry.log import logger
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ BATCH = 10
 class DeadRequest:
     """One message of the dead-letter queue."""
 
-    request: SessionRequested
+    header: SessionHeader
+    """As far as the request tells it."""
     receipt_handle: str = field(repr=False)
 
 
@@ -64,11 +66,12 @@ class SqsDeadRequests:
         for message in answer.get("Messages", []):
             try:
                 envelope = SessionRequestMessage.model_validate_json(message.get("Body", ""))
+                header = stand_in(envelope.detail)
             except ValidationError:
                 message_id = message.get("MessageId", "")
                 logger().error("transcribe.dead_request_malformed", message_id=message_id)
                 continue
-            dead.append(DeadRequest(envelope.detail, message.get("ReceiptHandle", "")))
+            dead.append(DeadRequest(header, message.get("ReceiptHandle", "")))
         return dead if answer.get("Messages") else None
 
     async def delete(self, dead: DeadRequest) -> None:
@@ -78,6 +81,6 @@ class SqsDeadRequests:
         try:
             await self._client.delete_message(QueueUrl=self._dlq_url, ReceiptHandle=dead.receipt_handle)
         except (ClientError, BotoCoreError) as error:
-            logger(session_id=dead.request.session_id).warning(
+            logger(session_id=dead.header.session_id).warning(
                 "transcribe.dead_request_not_deleted", exc_info=error
             )

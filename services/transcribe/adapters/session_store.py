@@ -82,17 +82,17 @@ class DynamoSessionStore:
         except BotoCoreError as error:
             raise StoreUnavailable("put") from error
 
-    async def tail(self, session_id: SessionId) -> tuple[LogRecord, ...]:
-        """The newest records, ascending, from the last announced one on."""
+    async def tail(self, session_id: SessionId, at_most: int = MAX_TAIL) -> tuple[LogRecord, ...]:
+        """The newest records, ascending, from the last announced one on; see the port."""
         newest_first: list[LogRecord] = []
         try:
-            async for body in self._bodies(session_id):
+            async for body in self._bodies(session_id, min(at_most, PAGE)):
                 newest_first.append(LOG_RECORD.validate_json(body))
                 announced = newest_first[0].state.announced
                 known = min(announced.queue_n, announced.bus_n)
                 if len(newest_first) > 1 and newest_first[-1].n <= known:
                     break
-                if len(newest_first) >= MAX_TAIL:
+                if len(newest_first) >= at_most:
                     break
         except ValidationError as error:
             raise UnreadableRecord("log record") from error
@@ -204,8 +204,8 @@ class DynamoSessionStore:
             raise StoreUnavailable("get") from error
         return answer.get("Item", {}).get("body", {}).get("S")
 
-    async def _bodies(self, session_id: SessionId) -> AsyncIterator[str]:
-        """Bodies of the session's records, newest first."""
+    async def _bodies(self, session_id: SessionId, page: int) -> AsyncIterator[str]:
+        """Bodies of the session's records, newest first; `page` of one query."""
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :log)",
@@ -215,7 +215,7 @@ class DynamoSessionStore:
             },
             "ScanIndexForward": False,
             "ConsistentRead": True,
-            "Limit": PAGE,
+            "Limit": page,
         }
         while True:
             answer = await self._client.query(**query)

@@ -1,7 +1,7 @@
 """Looks after sessions that nobody holds: those that stand open, and those whose requests died."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import uniform
 from time import monotonic, time
 from typing import Literal, Protocol
@@ -10,18 +10,18 @@ from contracts.events import Event
 from contracts.metrics import RECORDS_UNREADABLE, SESSIONS_FAILED
 from contracts.model import SessionId
 from contracts.session import OPEN_SHARDS, CallContext, ContactSession, Ended, LogRecord, SessionHeader
-from services.transcribe.adapters.claims import append, stand_in
+from services.transcribe.adapters.claims import append
 from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.bus_events import BusEvents
 from services.transcribe.deepgram_session import Failure
-from services.transcribe.errors import TranscribeError, UnreadableRecord
+from services.transcribe.errors import StoreUnavailable
 from services.transcribe.inputs import AppendFailed
 from services.transcribe.ports import SessionStore
 from services.transcribe.session_log import Writer
 from services.transcribe.sweep import (
     ABANDONED,
     DEAD_REQUEST,
-    SILENT_MS,
+    SILENT_S,
     UNREADABLE,
     UNWRITABLE,
     Finish,
@@ -29,6 +29,7 @@ from services.transcribe.sweep import (
     InVain,
     Leave,
     Requests,
+    Watch,
     judge,
 )
 from telemetry.log import logger
@@ -38,6 +39,8 @@ SWEEP_EVERY_S = 60.0
 """On average; several processes find different moments."""
 MAX_ROUNDS = 20
 """Batches of dead requests of one sweep."""
+NEWEST = 2
+"""Records that tell whether a session is over, and announced."""
 
 
 class Announcers(Protocol):
@@ -71,13 +74,16 @@ class Sweeper:
         metrics: Metrics,
         *,
         process: str,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
         self._dead = dead
         self._sessions = sessions
         self._metrics = metrics
         self._writer = Writer(process, "sweep")
+        self._clock = clock
         self._requests = Requests()
+        self._watch = Watch()
         self._in_vain = InVain()
 
     async def run(self) -> None:
@@ -85,21 +91,21 @@ class Sweeper:
         while True:
             await asyncio.sleep(SWEEP_EVERY_S * uniform(0.5, 1.5))  # noqa: S311 -- spreads the processes
             try:
-                await self.sweep(monotonic())
-            except TranscribeError as error:
+                await self.sweep()
+            except Exception as error:  # noqa: BLE001 -- logged; the calls of this process must not end for it
                 logger().warning("transcribe.sweep_failed", exc_info=error)
 
-    async def sweep(self, now_s: float) -> None:
-        """Looks once at all dead requests and open sessions.
+    async def sweep(self) -> None:
+        """Looks once at all dead requests, and at those open sessions of which a look can tell anything new.
 
         Raises:
             StoreUnavailable: from the store; the rest is for the next sweep. Owners could not write either:
-                whether they are silent is asked anew.
+                whether requests are gone is asked anew.
         """
         try:
-            await self._sweep(now_s)
-        except TranscribeError:
-            self._requests.seen(None, now_s)
+            await self._sweep(self._clock())
+        except StoreUnavailable:
+            self._requests.seen(None, self._clock())
             raise
 
     async def _sweep(self, now_s: float) -> None:
@@ -107,8 +113,9 @@ class Sweeper:
         await self._bury(now_s)
         cause = ABANDONED if self._requests.gone(now_s) else None
         for shard in range(OPEN_SHARDS):
-            for entry in await self._store.listed(shard, _epoch_ms() - SILENT_MS):
-                await self._look_at(entry, cause)
+            for entry in await self._store.listed(shard, _epoch_ms() - int(SILENT_S * 1000)):
+                if self._watch.due(entry.session_id, self._clock()):
+                    await self._look_at(entry, cause)
 
     async def _bury(self, now_s: float) -> None:
         for _ in range(MAX_ROUNDS):
@@ -116,7 +123,7 @@ class Sweeper:
             if batch is None:
                 return
             for each in batch:
-                header = stand_in(each.request)
+                header = each.header
                 entry = ContactSession(
                     session_id=header.session_id,
                     contact_id=header.contact_id,
@@ -141,7 +148,9 @@ class Sweeper:
             return False
         try:
             return await self._judge(entry, cause, instead)
-        except UnreadableRecord as error:  # of a later release, which sweeps, too
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 -- of a later release, which sweeps, too; or odd: the others go on
             self._metrics.count(RECORDS_UNREADABLE)
             logger(session_id=entry.session_id, contact_id=entry.contact_id).warning(
                 "transcribe.record_unreadable", exc_info=error
@@ -152,9 +161,16 @@ class Sweeper:
         self, entry: ContactSession, cause: Failure | None, instead: SessionHeader | None
     ) -> bool | Failure:
         session_id = entry.session_id
-        tail = await self._store.tail(session_id)
+        newest = await self._store.tail(session_id, NEWEST)
+        silent = self._watch.silent(session_id, newest[-1].n if newest else 0, self._clock())
         verdict = judge(
-            session_id, tail, self._writer, _epoch_ms(), requested_at_ms=entry.requested_at_ms, dead=cause
+            session_id,
+            newest,
+            self._writer,
+            _epoch_ms(),
+            silent=silent,
+            requested_at_ms=entry.requested_at_ms,
+            dead=cause,
         )
         match verdict:
             case Leave():
@@ -164,6 +180,9 @@ class Sweeper:
                 return True
             case Finish(ended=record):
                 header = await self._store.header(session_id) or instead
+                tail = await self._store.tail(session_id)
+                if tail[-1:] != newest[-1:]:
+                    return False  # somebody writes
                 return await self._finish(entry, header, tail, record)
 
     async def _finish(

@@ -81,6 +81,7 @@ async def test_the_tail_reaches_back_to_the_last_record_announced_on_both_ways(
     tail = await store.tail(SESSION)
     last = 3 * PAGE - 1
     assert [one.n for one in tail] == list(range(last - 2 * PAGE, last + 1))
+    assert await store.tail(SESSION, 2) == tail[-2:]
 
 
 async def test_a_tail_has_the_record_before_the_last_one_even_when_all_is_announced(

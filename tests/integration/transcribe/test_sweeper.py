@@ -16,12 +16,14 @@ from contracts.link import Refusal, Refused
 from contracts.metrics import APPENDS_FAILED, RECORDS_UNREADABLE, Metric
 from contracts.model import ContactId, SessionId
 from contracts.session import (
+    OPEN_SHARDS,
     ContactSession,
     Ended,
     LogRecord,
     OpenCause,
     Opened,
     Outcome,
+    Progress,
     SessionHeader,
     SessionState,
     StoreKey,
@@ -43,8 +45,10 @@ from services.transcribe.adapters.session_store import DynamoSessionStore
 from services.transcribe.adapters.sessions import MAX_ANNOUNCED, Sessions
 from services.transcribe.adapters.sweeper import Sweeper
 from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
+from services.transcribe.deepgram_session import Failure
 from services.transcribe.errors import StoreUnavailable
-from services.transcribe.sweep import IN_VAIN_S, NO_REQUESTS_S, SILENT_MS
+from services.transcribe.session_log import Writer, failed
+from services.transcribe.sweep import IN_VAIN_S, NO_REQUESTS_S, SILENT_S
 from telemetry.metrics import Metrics
 from tests.integration.delivery.in_between import in_between
 from tests.integration.transcribe.conftest import SECRET
@@ -61,8 +65,11 @@ def put(aws: AwsEndpoint, stack: Resources, key: StoreKey, body: str) -> None:
     aws.dynamodb().put_item(TableName=stack.table_name, Item=item)
 
 
-def opened_long_ago(aws: AwsEndpoint, stack: Resources, name: str, silent_ms: int = SILENT_MS) -> Opened:
-    """A session with a header, an entry among the open ones, and an owner that was heard of long ago."""
+def opened_long_ago(aws: AwsEndpoint, stack: Resources, name: str, *, ago_ms: int = 0) -> Opened:
+    """A session with a header, an old entry among the open ones, and an owner of whom nothing more is heard.
+
+    `ago_ms`: what the clock of its owner's host was behind ours when it wrote.
+    """
     header = put_header(aws, stack, name)
     entry = ContactSession(
         contact_id=header.contact_id, session_id=header.session_id, requested_at_ms=header.requested_at_ms
@@ -71,7 +78,7 @@ def opened_long_ago(aws: AwsEndpoint, stack: Resources, name: str, silent_ms: in
     record = Opened(
         session_id=header.session_id,
         n=1,
-        written_at_ms=now_ms() - silent_ms,
+        written_at_ms=now_ms() - ago_ms,
         state=SessionState(writer="dead#m", epoch=1, t0_ms=1, covered_samples=(8_000, 16_000)),
         cause=OpenCause.REQUESTED,
         request_message_id="m",
@@ -112,16 +119,20 @@ class Process:
     metrics: Metrics
     lines: list[str]
     ingest: Peer
+    clock: list[float]
 
     def counted(self, metric: Metric) -> bool:
         self.metrics.flush(0)
         return any(f'"{metric.name}":' in line for line in self.lines)
 
-    async def sweep(self, *, requests_gone: bool) -> None:
-        """As a process that has looked for long enough; `requests_gone`: none waited in all that time."""
-        await self.sweeper.sweep(0.0)
-        if requests_gone:
-            await self.sweeper.sweep(NO_REQUESTS_S)
+    async def sweep_at(self, now_s: float) -> None:
+        self.clock[0] = now_s
+        await self.sweeper.sweep()
+
+    async def sweep(self) -> None:
+        """Twice: as a process that has looked for long enough."""
+        await self.sweep_at(0.0)
+        await self.sweep_at(SILENT_S)
 
 
 @asynccontextmanager
@@ -154,12 +165,13 @@ async def process(stack: Resources, name: str, max_sessions: int = 9) -> AsyncGe
             outside, intents, tasks, process=name, max_sessions=max_sessions, bus_interims=False
         )
         dead = SqsDeadRequests(sqs, stack.session_requests_url, stack.session_requests_dlq_url, held_s=1)
-        sweeper = Sweeper(store, dead, sessions, metrics, process=name)
+        clock = [0.0]
+        sweeper = Sweeper(store, dead, sessions, metrics, process=name, clock=lambda: clock[0])
         async with (
             LinkServer(sessions, lambda: [SECRET], name).listening("127.0.0.1", 0) as port,
             dial(port, SECRET) as ingest,
         ):
-            yield Process(store, sessions, sweeper, metrics, lines, ingest)
+            yield Process(store, sessions, sweeper, metrics, lines, ingest, clock)
         for task in lasting:
             task.cancel()
 
@@ -186,7 +198,7 @@ async def test_a_session_that_nobody_holds_fails_once_though_several_processes_s
     async with process(stack, "one") as one, process(stack, "two") as two, process(stack, "three") as three:
         async with asyncio.TaskGroup() as sweeps:
             for each in (one, two, three):
-                sweeps.create_task(each.sweep(requests_gone=True))
+                sweeps.create_task(each.sweep())
         log = await until_over(aws, stack, "lost")
     assert [record.type for record in log] == ["opened", "ended", "announced"]
     [record] = [record for record in log if isinstance(record, Ended)]
@@ -195,18 +207,70 @@ async def test_a_session_that_nobody_holds_fails_once_though_several_processes_s
     assert open_entries(aws, stack) == set()
 
 
-async def test_a_session_is_left_alone_while_its_owner_writes_or_its_request_may_come(
+async def test_a_session_is_left_alone_while_its_owner_writes(aws: AwsEndpoint, stack: Resources) -> None:
+    record: LogRecord = opened_long_ago(aws, stack, "slow")
+    async with process(stack, "one") as one:
+        for look in range(4):
+            await one.sweep_at(look * SILENT_S)
+            record = Progress(session_id=record.session_id, n=look + 2, written_at_ms=1, state=record.state)
+            await one.store.append(record)
+    assert [record.type for record in log_of(aws, stack, "slow")] == ["opened", *["progress"] * 4]
+    assert open_entries(aws, stack) == {"slow"}
+
+
+async def test_a_session_is_left_alone_while_its_request_may_come(aws: AwsEndpoint, stack: Resources) -> None:
+    opened_long_ago(aws, stack, "waiting")
+    aws.sqs().send_message(QueueUrl=stack.session_requests_url, MessageBody="a request")
+    async with process(stack, "one") as one:
+        await one.sweep()
+    assert [record.type for record in log_of(aws, stack, "waiting")] == ["opened"]
+    assert open_entries(aws, stack) == {"waiting"}
+
+
+@pytest.mark.parametrize("ago_ms", [-3_600_000, 0, 3_600_000])
+async def test_how_far_the_clocks_of_two_hosts_are_apart_makes_no_session_silent_sooner_or_later(
+    aws: AwsEndpoint, stack: Resources, ago_ms: int
+) -> None:
+    opened_long_ago(aws, stack, "skewed", ago_ms=ago_ms)
+    async with process(stack, "one") as one:
+        for now_s in (0.0, NO_REQUESTS_S, SILENT_S - 1):
+            await one.sweep_at(now_s)
+        assert [record.type for record in log_of(aws, stack, "skewed")] == ["opened"]
+        await one.sweep_at(SILENT_S)
+        await until_over(aws, stack, "skewed")
+    assert failures(aws, stack) == [("skewed", "abandoned")]
+
+
+async def test_an_open_session_costs_one_small_query_in_five_minutes(
+    aws: AwsEndpoint, stack: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        opened_long_ago(aws, stack, name)
+    async with in_between(aws.url) as between:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
+        async with process(stack, "one") as one:
+            await one.sweep_at(0.0)
+            first = between.passed
+            for minute in range(1, 5):
+                await one.sweep_at(minute * 60.0)
+    listing = OPEN_SHARDS
+    assert (first, between.passed) == (listing + 3, 5 * listing + 3)
+
+
+async def test_one_session_that_cannot_be_gone_on_with_keeps_no_other_from_being_swept(
     aws: AwsEndpoint, stack: Resources
 ) -> None:
-    opened_long_ago(aws, stack, "slow", silent_ms=SILENT_MS // 2)
+    """Its end is of a year that no event can name."""
+    opened_long_ago(aws, stack, "lost")
+    odd = SessionId(beside("lost"))
+    first = opened_long_ago(aws, stack, odd)
+    record = failed(odd, first, Writer("dead", "m"), Failure("odd", "…"), 10**18)
+    put(aws, stack, record_key(odd, 2), record.model_dump_json())
     async with process(stack, "one") as one:
-        await one.sweep(requests_gone=True)
-        opened_long_ago(aws, stack, "waiting")
-        aws.sqs().send_message(QueueUrl=stack.session_requests_url, MessageBody="a request")
-        await one.sweep(requests_gone=True)
-    assert [record.type for record in log_of(aws, stack, "slow")] == ["opened"]
-    assert [record.type for record in log_of(aws, stack, "waiting")] == ["opened"]
-    assert open_entries(aws, stack) == {"slow", "waiting"}
+        await one.sweep()
+        await until_over(aws, stack, "lost")
+        assert one.counted(RECORDS_UNREADABLE)
+    assert failures(aws, stack) == [("lost", "abandoned")]
 
 
 async def test_while_sessions_are_turned_away_for_want_of_room_none_counts_as_abandoned(
@@ -219,10 +283,10 @@ async def test_while_sessions_are_turned_away_for_want_of_room_none_counts_as_ab
             refused = await full.ingest.open(handle, request("turned-away"))
             assert isinstance(refused, Refused)
             assert refused.refusal is Refusal.FULL
-            await full.sweeper.sweep(handle * NO_REQUESTS_S)
+            await full.sweep_at(handle * SILENT_S)
         assert [record.type for record in log_of(aws, stack, "turned-away")] == ["opened"]
-        await full.sweeper.sweep(4 * NO_REQUESTS_S)
-        await full.sweeper.sweep(5 * NO_REQUESTS_S)
+        await full.sweep_at(4 * SILENT_S)
+        await full.sweep_at(5 * SILENT_S)
     assert [record.type for record in log_of(aws, stack, "turned-away")] == ["opened", "ended"]
 
 
@@ -235,7 +299,7 @@ async def test_a_process_that_no_ingest_can_ask_gives_up_no_session(
         async with asyncio.timeout(20):
             while not alone.sessions.requests_wait():
                 await alone.store.probe()
-        await alone.sweep(requests_gone=True)
+        await alone.sweep()
     assert [record.type for record in log_of(aws, stack, "unasked")] == ["opened"]
 
 
@@ -244,7 +308,7 @@ async def test_an_owner_that_wakes_after_the_sweep_finds_that_it_has_lost(
 ) -> None:
     first = opened_long_ago(aws, stack, "asleep")
     async with process(stack, "one") as one:
-        await one.sweep(requests_gone=True)
+        await one.sweep()
         await until_over(aws, stack, "asleep")
         late = first.model_copy(update={"n": 2, "written_at_ms": now_ms()})
         found = await one.store.append(late)
@@ -255,15 +319,14 @@ async def test_a_request_that_died_fails_its_session_and_leaves_the_dead_letter_
     aws: AwsEndpoint, stack: Resources
 ) -> None:
     opened_long_ago(aws, stack, "dead")
+    aws.sqs().send_message(QueueUrl=stack.session_requests_url, MessageBody="another's request")
     dlq = stack.session_requests_dlq_url
     dies(aws, stack, "dead")
     aws.sqs().send_message(QueueUrl=dlq, MessageBody="no request")
     async with process(stack, "one") as one, process(stack, "two") as two:
-        await asyncio.gather(one.sweep(requests_gone=False), two.sweep(requests_gone=False))
-        await until_over(aws, stack, "dead")
         async with asyncio.timeout(20):
             while await asyncio.to_thread(kept, aws, dlq) > 1:
-                await one.sweep(requests_gone=False)
+                await asyncio.gather(one.sweep(), two.sweep())
     assert failures(aws, stack) == [("dead", "request_dead")]
     [left] = aws.sqs().receive_message(QueueUrl=dlq, WaitTimeSeconds=5).get("Messages", [])
     assert left.get("Body") == "no request"
@@ -282,7 +345,7 @@ async def test_an_end_that_its_owner_could_not_announce_is_announced(
     record = Ended(
         session_id=first.session_id,
         n=2,
-        written_at_ms=now_ms() - SILENT_MS,
+        written_at_ms=now_ms(),
         state=first.state,
         outcome=Outcome.FAILED,
         reason="stream_not_found",
@@ -291,7 +354,7 @@ async def test_an_end_that_its_owner_could_not_announce_is_announced(
     )
     put(aws, stack, record_key(first.session_id, 2), record.model_dump_json())
     async with process(stack, "one") as one:
-        await one.sweep(requests_gone=False)
+        await one.sweep()
         await until_over(aws, stack, "untold")
     assert failures(aws, stack) == [("untold", "stream_not_found")]
     assert open_entries(aws, stack) == set()
@@ -302,7 +365,7 @@ async def test_an_entry_that_its_owner_could_not_remove_is_removed(
 ) -> None:
     opened_long_ago(aws, stack, "done")
     async with process(stack, "one") as one:
-        await one.sweep(requests_gone=True)
+        await one.sweep()
         await until_over(aws, stack, "done")
         header = SessionHeader.model_validate(put_header(aws, stack, "done"))
         entry = ContactSession(
@@ -312,7 +375,7 @@ async def test_an_entry_that_its_owner_could_not_remove_is_removed(
         )
         key = open_session_key(entry.session_id, entry.requested_at_ms)
         put(aws, stack, key, entry.model_dump_json())
-        await one.sweep(requests_gone=False)
+        await one.sweep()
         assert open_entries(aws, stack) == set()
     assert failures(aws, stack) == [("done", "abandoned")]
 
@@ -326,7 +389,7 @@ async def test_a_session_of_a_later_release_is_left_to_it_and_the_others_are_swe
         opened_long_ago(aws, stack, name)
     put(aws, stack, record_key(SessionId("a-later"), 2), '{"type": "final", "version": 2}')
     async with process(stack, "t-later") as one:
-        await one.sweep(requests_gone=True)
+        await one.sweep()
         await until_over(aws, stack, behind)
     assert failures(aws, stack) == [(behind, "abandoned")]
     assert "transcribe.record_unreadable" in capsys.readouterr().out
@@ -340,14 +403,14 @@ async def test_owners_that_could_not_write_because_the_store_was_away_are_not_si
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", store.url)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         async with process(stack, "t-away") as one:
-            await one.sweeper.sweep(0.0)
+            await one.sweep_at(0.0)
             store.refusals = 1
             with pytest.raises(StoreUnavailable):
-                await one.sweeper.sweep(NO_REQUESTS_S - 1)
-            await one.sweeper.sweep(NO_REQUESTS_S + 1)
+                await one.sweep_at(SILENT_S - 1)
+            await one.sweep_at(SILENT_S)
             [only] = await asyncio.to_thread(log_of, aws, stack, "s-away")
             assert isinstance(only, Opened)
-            await one.sweeper.sweep(2 * NO_REQUESTS_S + 1)
+            await one.sweep_at(SILENT_S + NO_REQUESTS_S)
             log = await until_over(aws, stack, "s-away")
     assert isinstance(log[1], Ended)
 
@@ -360,7 +423,7 @@ async def test_one_session_whose_header_cannot_be_read_keeps_no_other_from_being
     opened_long_ago(aws, stack, odd)
     put(aws, stack, header_key(odd), '{"version":9}')
     async with process(stack, "one") as one:
-        await one.sweep(requests_gone=True)
+        await one.sweep()
         await until_over(aws, stack, "lost")
         assert one.counted(RECORDS_UNREADABLE)
     assert failures(aws, stack) == [("lost", "abandoned")]
@@ -376,12 +439,12 @@ async def test_a_dead_request_of_a_session_that_cannot_be_read_is_told_when_othe
     async with process(stack, "one") as one:
         async with asyncio.timeout(20):
             while not one.counted(RECORDS_UNREADABLE):
-                await one.sweeper.sweep(0.0)
-        await one.sweeper.sweep(IN_VAIN_S - 1)
+                await one.sweep_at(0.0)
+        await one.sweep_at(IN_VAIN_S - 1)
         assert failures(aws, stack) == []
         async with asyncio.timeout(20):  # the message is to be had once a second
             while await asyncio.to_thread(kept, aws, stack.session_requests_dlq_url):
-                await one.sweeper.sweep(IN_VAIN_S)
+                await one.sweep_at(IN_VAIN_S)
     assert failures(aws, stack) == [("newer", "log_unreadable")]
 
 
@@ -394,10 +457,9 @@ async def test_a_dead_request_of_a_session_whose_log_may_not_be_written_is_told_
         between.denied = "PutItem"
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
         async with process(stack, "one") as one, asyncio.timeout(40):
-            while not one.counted(APPENDS_FAILED):
-                await one.sweeper.sweep(0.0)
             while await asyncio.to_thread(kept, aws, stack.session_requests_dlq_url):
-                await one.sweeper.sweep(IN_VAIN_S)
+                await one.sweep_at(one.clock[0] + 60.0)
+            assert one.counted(APPENDS_FAILED)
     assert failures(aws, stack) == [("refused", "log_refused")]
     assert [record.type for record in log_of(aws, stack, "refused")] == ["opened"]
 
