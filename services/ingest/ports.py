@@ -39,8 +39,8 @@ class LinkUser(Protocol):
         """A frame for the session's handle."""
         ...
 
-    def link_lost(self) -> None:
-        """Nothing can be sent or will come any more."""
+    def link_lost(self, *, given_up: bool) -> None:
+        """Nothing can be sent or will come any more; `given_up`: the peer lives, and took us for dead."""
         ...
 
 

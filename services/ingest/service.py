@@ -21,6 +21,7 @@ from services.ingest.errors import QueueFailure
 from services.ingest.lease import VISIBILITY_S, Extend, HandOver, Request
 from services.ingest.limits import Limits
 from services.ingest.ports import Links, MediaStreams, Requests
+from services.ingest.pulse import Pulse
 from services.ingest.session import Session
 from services.ingest.settings import Settings, process_name
 from telemetry.health import Health, why
@@ -94,6 +95,7 @@ class Ingest:
         self._emptied = asyncio.Event()
         self._begun = 0
         """Sessions since memory was given back."""
+        self._pulse = Pulse(asyncio.get_running_loop().time())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set and the last session is over."""
@@ -162,7 +164,7 @@ class Ingest:
     def _is_served(self, request: Request) -> bool:
         """Whether it is the message of a session that lives here, come again after its visibility ended."""
         live = self._live.get(request.message_id)
-        if live is None:
+        if live is None or live.is_left:
             return False
         live.renew(request)
         return True
@@ -176,6 +178,7 @@ class Ingest:
             self._links,
             self._metrics,
             limits=self._limits,
+            pulse=self._pulse,
         )
         self._live[request.message_id] = live
         self._begun += 1
@@ -189,7 +192,8 @@ class Ingest:
             try:
                 finish = await live.run()
             finally:  # from here on the message, received again, is a new session's
-                del self._live[request.message_id]
+                if self._live[request.message_id] is live:
+                    del self._live[request.message_id]
                 self._emptied.set()
             match finish.disposition:
                 case "delete":
@@ -210,6 +214,7 @@ class Ingest:
         while True:
             await asyncio.sleep(BEAT_S)
             now = loop.time()
+            self._pulse.beat(now)
             for live in list(self._live.values()):
                 deadline = live.deadline
                 if deadline is not None and deadline <= now:

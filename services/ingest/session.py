@@ -128,13 +128,19 @@ class Session:
         self._alarms.set(_Alarm.PEER, now + self._limits.peer_retry_s)
         return []
 
-    def link_lost(self, now: float) -> list[Command]:
-        """The link died; another one, or another peer, goes on where the log ends."""
+    def link_lost(self, now: float, *, given_away: bool = False) -> list[Command]:
+        """The link died; another one, or another peer, goes on where the log ends.
+
+        `given_away`: transcribe made the request visible meanwhile. Whoever received it has the session now,
+        and to open it again would take it from him; in all other cases nobody else would for up to a minute.
+        """
         if self.phase is Phase.ENDED:
             return []
         commands: list[Command] = [CloseMedia(), Log("ingest.link_lost", {}, "warning")]
         if self._released:  # it is free already
             return commands + self._finish("put_back", "released")
+        if given_away:
+            return commands + self._finish("leave", "slept")
         return commands + self._find(now)
 
     def receive(self, frame: FromTranscribe, now: float) -> list[Command]:

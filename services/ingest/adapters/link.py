@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from contracts.link import (
     FROM_TRANSCRIBE,
@@ -94,8 +95,9 @@ class TranscribeLink:
         finally:
             self._closed = True
             users, self._users = self._users, {}
+            given_up = self._connection.close_code == CloseCode.INTERNAL_ERROR  # as after a ping in vain
             for user in users.values():
-                user.link_lost()
+                user.link_lost(given_up=given_up)
 
     async def _write(self) -> None:
         while True:

@@ -24,6 +24,7 @@ from services.ingest.commands import (
 from services.ingest.lease import Lease, Request
 from services.ingest.limits import Limits
 from services.ingest.ports import Link, Links, MediaStreams
+from services.ingest.pulse import Pulse
 from services.ingest.session import Session
 from telemetry.log import logger
 from telemetry.metrics import Metrics
@@ -44,12 +45,16 @@ class LiveSession:
         metrics: Metrics,
         *,
         limits: Limits,
+        pulse: Pulse,
     ) -> None:
         detail = request.detail
         self._loop = asyncio.get_running_loop()
         self.request = request
         self._limits = limits
-        self.lease = Lease(self._loop.time(), limits)
+        self._pulse = pulse
+        self._held_from = self._loop.time()
+        """When the request was received, or given to the present peer; the later of both."""
+        self.lease = Lease(self._held_from, limits)
         self._session = session
         self._links = links
         self._metrics = metrics
@@ -73,6 +78,12 @@ class LiveSession:
             Finish: self._finish,
         }
 
+    @property
+    def is_left(self) -> bool:
+        """Whether it is over here, with its request in other hands."""
+        over = self._finished.done() and self._finished.exception() is None
+        return over and self._finished.result().disposition == "leave"
+
     async def run(self) -> Finish:
         """Serves the session to its end; says what becomes of its request.
 
@@ -93,7 +104,8 @@ class LiveSession:
         """The same message, received again: only its newest receipt handle is sure to work."""
         self.request = request
         self._session.renew(request)
-        self.lease = Lease(self._loop.time(), self._limits)
+        self._held_from = self._loop.time()
+        self.lease = Lease(self._held_from, self._limits)
 
     def tick(self) -> None:
         """What became due."""
@@ -107,10 +119,11 @@ class LiveSession:
         """From the link."""
         self._step(lambda now: self._session.receive(frame, now))
 
-    def link_lost(self) -> None:
+    def link_lost(self, *, given_up: bool) -> None:
         """From the link."""
         self._link = None
-        self._step(self._session.link_lost)
+        given_away = given_up and self._pulse.slept_since(self._held_from, self._loop.time())
+        self._step(lambda now: self._session.link_lost(now, given_away=given_away))
 
     def _step(self, step: Callable[[float], list[Command]]) -> None:
         """One call of the core; a fault in it ends this session, and no other."""
@@ -155,6 +168,7 @@ class LiveSession:
             self._step(self._session.no_peer)
         else:
             handle = self._link[1]
+            self._held_from = self._loop.time()
             self._step(lambda now: self._session.assigned(handle, now))
 
     def _leave_peer(self, _: LeavePeer | None = None) -> None:

@@ -1,10 +1,11 @@
 """The leases of many sessions, between a queue and a link that keep what they are given."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from contracts.link import AudioChunk, FromIngest, Open, Refusal, Refused
+from contracts.link import AudioChunk, ClosedSession, FromIngest, Open, Refusal, Refused
 from services.ingest.lease import Request
 from services.ingest.limits import Limits
 from services.ingest.ports import Link, LinkUser
@@ -22,8 +23,7 @@ class Peer:
 
     def __init__(self) -> None:
         self._users: list[LinkUser] = []
-        self.opened: dict[str, tuple[LinkUser, int]] = {}
-        """By message id."""
+        self.opened: asyncio.Queue[Open] = asyncio.Queue()
 
     async def run(self) -> None:
         """Needs nothing."""
@@ -34,7 +34,7 @@ class Peer:
 
     def send(self, frame: FromIngest) -> None:
         if isinstance(frame, Open):
-            self.opened[frame.message_id] = self._users[frame.handle], frame.handle
+            self.opened.put_nowait(frame)
 
     def send_audio(self, chunk: AudioChunk) -> None:
         raise AssertionError(chunk)
@@ -42,26 +42,22 @@ class Peer:
     def leave(self, handle: int) -> None:
         assert self._users[handle]
 
-    def refuse(self, message_id: str) -> None:
-        user, handle = self.opened[message_id]
-        user.receive(Refused(handle=handle, refusal=Refusal.BUSY, explanation=""))
+    def say(self, frame: Refused | ClosedSession) -> None:
+        self._users[frame.handle].receive(frame)
 
 
 class Queue:
     """As `ports.Requests`; an extension takes the first request, and the others when one was put back."""
 
-    def __init__(self, requests: list[Request], stop: asyncio.Event) -> None:
-        self._requests = requests
-        self._stop = stop
+    def __init__(self) -> None:
+        self.received: asyncio.Queue[list[Request]] = asyncio.Queue()
         self._put_back = asyncio.Event()
         self.extending: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
         self.extended: asyncio.Future[list[Request]] = asyncio.get_running_loop().create_future()
 
     async def receive(self, room: int) -> list[Request]:
-        requests, self._requests = self._requests[:room], self._requests[room:]
-        if not requests:
-            await self._stop.wait()
-        return requests
+        assert room
+        return await self.received.get()
 
     async def extend(self, requests: Iterable[Request], visibility_s: int) -> None:
         assert visibility_s == 60
@@ -81,10 +77,9 @@ class Queue:
         self._put_back.set()
 
 
-async def test_a_session_that_was_put_back_meanwhile_is_not_hidden_again() -> None:
-    stop = asyncio.Event()
-    requests = [replace(request(), message_id=f"message-{number}") for number in range(3)]
-    queue, peer = Queue(requests, stop), Peer()
+@asynccontextmanager
+async def serving(queue: Queue, peer: Peer, limits: Limits) -> AsyncGenerator[None]:
+    """An ingest, which stops with the context."""
     settings = Settings.model_validate(
         {
             "session_requests_queue_url": "https://queue",
@@ -92,12 +87,33 @@ async def test_a_session_that_was_put_back_meanwhile_is_not_hidden_again() -> No
             "link_secret": SECRET,
         }
     )
-    limits = Limits(extend_every_s=0, release_s=0)
+    stop = asyncio.Event()
     async with asyncio.timeout(WAIT_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(Ingest(settings, NoStreams(), queue, peer, limits).run(stop))
+        yield
+        stop.set()
+        queue.received.put_nowait([])
+
+
+async def test_a_session_that_was_put_back_meanwhile_is_not_hidden_again() -> None:
+    queue, peer = Queue(), Peer()
+    requests = [replace(request(), message_id=f"message-{number}") for number in range(3)]
+    async with serving(queue, peer, Limits(extend_every_s=0, release_s=0)):
+        queue.received.put_nowait(requests)
+        handles = {frame.message_id: frame.handle for frame in [await peer.opened.get() for _ in requests]}
         first = await queue.extending
         over = next(each for each in requests if each != first)
-        peer.refuse(over.message_id)
+        peer.say(Refused(handle=handles[over.message_id], refusal=Refusal.BUSY, explanation=""))
         extended = await queue.extended
-        stop.set()
     assert extended == [each for each in requests if each != over]
+
+
+async def test_a_message_that_comes_again_while_its_session_is_left_begins_anew() -> None:
+    queue, peer = Queue(), Peer()
+    async with serving(queue, peer, Limits(release_s=0)):
+        for number in range(2):
+            queue.received.put_nowait([replace(request(), receipt_handle=f"receipt-{number}")])
+            if number:
+                peer.say(ClosedSession(handle=0, disposition="leave", reason="opened_again"))
+            opened = await peer.opened.get()
+            assert (opened.handle, opened.receipt_handle) == (number, f"receipt-{number}")

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from websockets.frames import CloseCode
 
 from contracts.events import SessionRequested
 from contracts.link import (
@@ -40,11 +41,13 @@ class User:
     def __init__(self) -> None:
         self.frames: asyncio.Queue[FromTranscribe] = asyncio.Queue()
         self.lost = asyncio.Event()
+        self.given_up: bool | None = None
 
     def receive(self, frame: FromTranscribe) -> None:
         self.frames.put_nowait(frame)
 
-    def link_lost(self) -> None:
+    def link_lost(self, *, given_up: bool) -> None:
+        self.given_up = given_up
         self.lost.set()
 
     async def next(self) -> FromTranscribe:
@@ -186,7 +189,19 @@ async def test_sessions_are_told_when_their_link_dies(peer: TranscribePeer) -> N
         peer.connections[0].transport.abort()
         async with asyncio.timeout(WAIT_S):
             await user.lost.wait()
+        assert user.given_up is False
         assert not link.takes_sessions(0)
+
+
+async def test_sessions_are_told_that_their_peer_lives_and_took_us_for_dead(peer: TranscribePeer) -> None:
+    async with linked(peer.port) as link:
+        user = User()
+        link.join(user)
+        await peer.until_linked()
+        await peer.connections[0].close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+        async with asyncio.timeout(WAIT_S):
+            await user.lost.wait()
+    assert user.given_up is True
 
 
 async def test_a_silent_peer_is_dead_within_three_seconds(peer: TranscribePeer) -> None:

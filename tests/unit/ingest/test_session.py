@@ -158,6 +158,15 @@ def test_a_link_that_stays_lost_gives_the_request_back() -> None:
     assert played.finish == Finish("put_back", "no_peer")
 
 
+def test_a_session_that_was_given_away_is_left_to_whoever_has_it() -> None:
+    played = Played().opened()
+    played.plays(fragment(pairs(0, 17)))
+    commands = played.does(lambda now: played.session.link_lost(now, given_away=True))
+    assert CloseMedia() in commands
+    assert FindPeer() not in commands
+    assert played.finish == Finish("leave", "slept")
+
+
 def test_an_end_hint_outlives_the_link() -> None:
     played = Played().opened()
     played.plays(fragment(pairs(0, 17)))

@@ -10,6 +10,7 @@ from services.ingest.lease import Extend, HandOver, Lease
 from services.ingest.limits import Limits
 from services.ingest.media_faults import FATAL, IN_BAND, Fault, delay_s
 from services.ingest.outbox import Outbox
+from services.ingest.pulse import GIVEN_AWAY_AFTER_S, Pulse
 from services.ingest.quota import Quota
 from services.ingest.redial import redial_s
 
@@ -122,6 +123,23 @@ def test_a_lease_is_handed_over_once_before_sqs_ends_it() -> None:
     assert lease.decide(hand_over_s) == HandOver()
     assert lease.decide(hand_over_s + 1) == Extend(60)
     assert hand_over_s < 12 * 3600
+
+
+# -- pulse
+
+
+def test_a_sleep_is_noticed_by_whoever_asks_first_after_it() -> None:
+    pulse = Pulse(100.0)
+    pulse.beat(101.0)
+    assert pulse.slept_since(100.5, 106.0)
+    pulse.beat(106.1)
+    assert pulse.slept_since(101.0, 107.0)
+    assert not pulse.slept_since(101.1, 107.0), "what came to be held since then is not given away"
+
+
+def test_a_sleep_that_a_peer_forgives_is_none() -> None:
+    pulse = Pulse(100.0)
+    assert not pulse.slept_since(0.0, 100.0 + GIVEN_AWAY_AFTER_S)
 
 
 # -- quota and schedules
