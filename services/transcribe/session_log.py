@@ -21,7 +21,10 @@ from contracts.session import (
 from services.transcribe.deepgram_session import Failure
 
 FRESH_MS = 2_500
-"""A record of a writer that lives may be this young; a writer is known to be dead after as long."""
+"""A record of a writer that lives may be this young; a writer is known to be dead after as long.
+
+One that was written in the future by as much, since the clock of its writer's host is ahead, is not fresh either.
+"""
 SERVED_MS = 15 * 60_000
 """A second request for a session is refused while its log is younger: for so long a session may live without
 a record, through an outage of Deepgram. If its writer is dead, the first request brings the next one."""
@@ -100,7 +103,7 @@ def decide_claim(session_id: SessionId, tail: Sequence[LogRecord], writer: Write
     age_ms = now_ms - last.written_at_ms
     if owner is not None and owner.message_id != writer.message_id and age_ms < SERVED_MS:
         return Refuse(Refusal.ALREADY_SERVED, "the session is served under another request")
-    if owner is not None and owner.process != writer.process and age_ms < FRESH_MS:
+    if owner is not None and owner.process != writer.process and abs(age_ms) < FRESH_MS:
         return Refuse(Refusal.BUSY, "another process serves the session", BUSY_RETRY_S)
     if last.state.idle_claims >= MAX_IDLE_CLAIMS:
         explanation = (

@@ -1,5 +1,6 @@
 """The log protocol: who may claim, and that two writers can never both go on."""
 
+import itertools
 from collections.abc import Mapping
 from random import Random
 
@@ -8,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from contracts.link import Refusal
+from contracts.link import DEAD_AFTER_S, Refusal
 from contracts.model import SessionId
 from contracts.session import (
     AnnouncedRecord,
@@ -40,6 +41,7 @@ MINE = Writer("me", "m1")
 THEIRS = Writer("them", "m1")
 OTHER_REQUEST = Writer("me", "m2")
 NOW = 1_000_000
+TAKEN_OVER_WITHIN_MS = 5_000
 
 
 def state(writer: Writer | None = THEIRS, **change: object) -> SessionState:
@@ -109,6 +111,24 @@ def test_a_writer_counts_as_dead_no_sooner_than_two_seconds_after_its_record_and
     assert opened(progress(age_ms=3_000)).cause is OpenCause.TAKEN_OVER
 
 
+@pytest.mark.parametrize("ahead_ms", [FRESH_MS, 60_000, 3_600_000])
+def test_a_dead_writer_whose_clock_was_ahead_is_taken_over_at_once(ahead_ms: int) -> None:
+    assert opened(progress(age_ms=-ahead_ms)).cause is OpenCause.TAKEN_OVER
+    assert refusal(progress(age_ms=1 - FRESH_MS)) is Refusal.BUSY
+
+
+@pytest.mark.parametrize("asked_ms", range(0, int(DEAD_AFTER_S * 1_000) + 1, 100))
+def test_a_session_is_taken_over_within_five_seconds_of_its_writers_death(asked_ms: int) -> None:
+    """It dies right after a record; ingest knows at once or by the heartbeat, and asks again when told to."""
+    now_ms = asked_ms
+    while isinstance(decision := decide_claim(SESSION, [progress()], MINE, NOW + now_ms), Refuse):
+        assert decision.refusal is Refusal.BUSY
+        assert decision.retry_after_s > 0
+        now_ms += decision.retry_after_s * 1_000
+    assert isinstance(decision, Serve)
+    assert now_ms <= TAKEN_OVER_WITHIN_MS
+
+
 def test_a_second_request_never_takes_a_live_session_over_however_long_it_hears_nothing() -> None:
     for age_ms in (FRESH_MS, 5_000, 60_000, SERVED_MS - 1):
         assert refusal(progress(age_ms=age_ms), writer=OTHER_REQUEST) is Refusal.ALREADY_SERVED
@@ -154,43 +174,96 @@ def test_only_the_very_same_record_is_ones_own(change: Mapping[str, object]) -> 
     assert not is_own(record, None)
 
 
+FATES = st.sampled_from(["done", "answer lost", "not done", "late"])
+"""Of an append: answered; written and the answer lost; never heard of; heard of after its time-out."""
+
+
 class TwoWriters(RuleBasedStateMachine):
-    """Writers over one log whose appends fail, lose their answers, and arrive late."""
+    """Writers over one log, whose claims are a look and an append.
+
+    Appends fail, lose their answers, and land when their writer has long tried again or given up.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.log: dict[int, LogRecord] = {}
+        self.claims: list[Opened] = []
+        """Claims that were decided by a look, and are to be appended."""
         self.writers: list[Journal] = []
+        self.releasing: set[int] = set()
+        """Writers that hand over; they write nothing more."""
         self.under_way: list[tuple[int, LogRecord]] = []
         """Appends that the store has not seen yet."""
+        self.late: list[LogRecord] = []
+        """Appends that timed out, and that the store may see yet."""
         self.written: list[tuple[int, LogRecord]] = []
         """Appends that succeeded as their writer sees it."""
+        self.looks = 0
         self.now = 0
 
     def _tail(self) -> list[LogRecord]:
         return [self.log[n] for n in sorted(self.log)]
 
+    def _put(self, record: LogRecord, fate: str) -> LogRecord | None:
+        """The record that stands at its number, if its writer learns of it."""
+        if fate in {"done", "answer lost"}:
+            self.log.setdefault(record.n, record)
+        if fate == "late":
+            self.late.append(record)
+        return self.log[record.n] if fate == "done" else None
+
     @initialize()
     def begin(self) -> None:
-        self.claim()
+        self.look()
+        self.claim(0, "done", again=False)
 
     @rule()
-    @precondition(lambda self: len(self.writers) < 6)
-    def claim(self) -> None:
+    @precondition(lambda self: self.looks < 8)
+    def look(self) -> None:
         """However fresh the log is: a frozen clock must not matter for safety."""
         self.now += 100_000
-        decision = decide_claim(SESSION, self._tail(), Writer(f"w{len(self.writers)}", "m1"), self.now)
+        decision = decide_claim(SESSION, self._tail(), Writer(f"w{self.looks}", "m1"), self.now)
         assert isinstance(decision, Serve)
         assert decision.opened.n not in self.log
-        self.log[decision.opened.n] = decision.opened
-        self.writers.append(Journal(decision.opened))
+        self.looks += 1
+        self.claims.append(decision.opened)
 
-    @rule(which=st.integers(0, 5), moved=st.integers(0, 9))
+    @rule(which=st.integers(0, 7), fate=FATES, again=st.booleans())
+    @precondition(lambda self: self.claims)
+    def claim(self, which: int, fate: str, *, again: bool) -> None:
+        """`again`: a claim of which nothing is known is tried once more; else ingest is told to come back."""
+        record = self.claims.pop(which % len(self.claims))
+        found = self._put(record, fate)
+        if found is None:
+            self.claims += [record] * again
+        elif is_own(record, found):
+            self.writers.append(Journal(record))
+        else:
+            assert record not in self.log.values()
+
+    @rule(which=st.integers(0, 20))
+    @precondition(lambda self: self.late)
+    def land(self, which: int) -> None:
+        record = self.late.pop(which % len(self.late))
+        self.log.setdefault(record.n, record)
+
+    @rule(which=st.integers(0, 7), moved=st.integers(0, 9))
     def write(self, which: int, moved: int) -> None:
         at = which % len(self.writers)
+        if at in self.releasing:
+            return
         journal = self.writers[at]
         covered = tuple(end + moved for end in journal.state.covered_samples)
         journal.write(Write(Progress, change={"covered_samples": covered}))
+        self._ask(at)
+
+    @rule(which=st.integers(0, 7))
+    def hand_over(self, which: int) -> None:
+        at = which % len(self.writers)
+        if at in self.releasing:
+            return
+        self.releasing.add(at)
+        self.writers[at].write(Write(Progress, change={"writer": None}))
         self._ask(at)
 
     def _ask(self, at: int) -> None:
@@ -198,21 +271,20 @@ class TwoWriters(RuleBasedStateMachine):
         if record is not None:
             self.under_way.append((at, record))
 
-    @rule(which=st.integers(0, 20), fate=st.sampled_from(["done", "answer lost", "not done"]))
+    @rule(which=st.integers(0, 20), fate=FATES)
     @precondition(lambda self: self.under_way)
     def store(self, which: int, fate: str) -> None:
         at, record = self.under_way.pop(which % len(self.under_way))
         self.now += 10_000
         journal = self.writers[at]
         free = record.n not in self.log
-        if free and fate != "not done":
-            self.log[record.n] = record
-        if fate != "done":
+        found = self._put(record, fate)
+        if found is None:
             journal.unavailable(Instant(self.now - 10_000, 0), 0.5)
         elif free:
             journal.appended()
             self.written.append((at, record))
-        elif journal.found(self.log[record.n]) is not None:
+        elif journal.found(found) is not None:
             self.written.append((at, record))
         self._ask(at)
 
@@ -229,6 +301,21 @@ class TwoWriters(RuleBasedStateMachine):
     def nobody_writes_in_an_epoch_that_is_over(self) -> None:
         epochs = [record.state.epoch for record in self._tail()]
         assert epochs == sorted(epochs)
+
+    @invariant()
+    def an_epoch_has_one_writer_and_begins_with_its_claim(self) -> None:
+        for before, record in itertools.pairwise([None, *self._tail()]):
+            assert record is not None
+            begins = before is None or before.state.epoch != record.state.epoch
+            assert isinstance(record, Opened) == begins
+            if before is not None and not begins:
+                assert record.state.writer in {before.state.writer, None}
+
+    @invariant()
+    def nobody_serves_by_a_claim_that_is_not_in_the_log(self) -> None:
+        claimed = [record.state.epoch for record in self.log.values() if isinstance(record, Opened)]
+        assert {journal.state.epoch for journal in self.writers} <= set(claimed)
+        assert len({journal.state.epoch for journal in self.writers}) == len(self.writers)
 
     @invariant()
     def whoever_lost_the_session_knows_at_its_next_append(self) -> None:
