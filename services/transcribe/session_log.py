@@ -23,7 +23,7 @@ from services.transcribe.deepgram_session import Failure
 FRESH_MS = 2_500
 """A record of a writer that lives may be this young; a writer is known to be dead after as long.
 
-One that was written in the future by as much, since the clock of its writer's host is ahead, is not fresh either.
+One that was written in the future by as much, as the clock of its writer's host is ahead, is not fresh.
 """
 SERVED_MS = 15 * 60_000
 """A second request for a session is refused while its log is younger: for so long a session may live without
