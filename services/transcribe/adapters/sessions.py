@@ -13,7 +13,7 @@ from services.transcribe.adapters.claims import Claimed, claim
 from services.transcribe.adapters.intents import Intents
 from services.transcribe.adapters.link import Link
 from services.transcribe.adapters.live_session import LiveSession, Outside
-from services.transcribe.errors import TranscribeError, UnreadableRecord
+from services.transcribe.errors import StoreUnavailable
 from services.transcribe.ports import Answer, BusEntry
 from services.transcribe.session import Session
 from services.transcribe.session_log import BUSY_RETRY_S, OVER, Refuse
@@ -189,11 +189,11 @@ class Sessions:
     async def _claim(self, link: Link, frame: Open) -> None:
         try:
             claimed = await claim(self._outside.store, frame, self._process, self._outside.metrics)
-        except TranscribeError as error:
-            if isinstance(error, UnreadableRecord):
+        except Exception as error:  # noqa: BLE001 -- one odd request must not take all sessions with it
+            if not isinstance(error, StoreUnavailable):
                 self._outside.metrics.count(metrics.RECORDS_UNREADABLE)
             logger(session_id=frame.request.session_id).warning("transcribe.claim_failed", exc_info=error)
-            claimed = Refuse(Refusal.BUSY, "the session store cannot be read", BUSY_RETRY_S)
+            claimed = Refuse(Refusal.BUSY, "the session cannot be claimed", BUSY_RETRY_S)
         finally:
             del self._claiming[frame.request.session_id]
         if isinstance(claimed, Refuse):

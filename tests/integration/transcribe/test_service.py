@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import pytest
 
@@ -291,3 +292,19 @@ async def test_a_process_ends_in_time_even_when_the_store_does_not_answer(
         aws.dynamodb().delete_table(TableName=stack.table_name)
         began = time.monotonic()
     assert time.monotonic() - began < 6
+
+
+async def test_a_request_that_no_header_can_be_made_of_ends_no_other_call(
+    aws: AwsEndpoint, stack: Resources, settings: Settings
+) -> None:
+    """It was made before times are counted, and its own header is not there."""
+    script = encode_call(9, 2)
+    put_header(aws, stack, "s9")
+    odd = request("s9-odd").model_copy(update={"occurred_at": datetime(1960, 1, 1, tzinfo=UTC)})
+    async with serving(settings) as port, dial(port, SECRET) as peer:
+        caller = await play(peer, 1, "s9", script)
+        refused = await peer.open(2, odd)
+        closed = await caller.finish()
+    assert isinstance(refused, Refused)
+    assert refused.refusal is Refusal.BUSY
+    assert (closed.disposition, closed.reason) == ("delete", "ended")
