@@ -11,9 +11,11 @@ from itertools import count
 
 import pytest
 from aiobotocore.session import get_session
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
 
 from contracts.events import SessionFailed
-from contracts.link import Refusal, Refused
+from contracts.link import Open
 from contracts.metrics import APPENDS_FAILED, RECORDS_UNREADABLE, Metric
 from contracts.model import ContactId, SessionId
 from contracts.session import (
@@ -39,7 +41,7 @@ from services.transcribe.adapters.dead_requests import SqsDeadRequests
 from services.transcribe.adapters.doors import Door
 from services.transcribe.adapters.event_bus import EventBridgeBus
 from services.transcribe.adapters.intents import Intents
-from services.transcribe.adapters.link import LinkServer
+from services.transcribe.adapters.link import Link
 from services.transcribe.adapters.live_session import Outside
 from services.transcribe.adapters.request_lease import SqsRequestLease
 from services.transcribe.adapters.session_store import DynamoSessionStore
@@ -52,8 +54,6 @@ from services.transcribe.session_log import Writer, failed
 from services.transcribe.sweep import IN_VAIN_S, NO_REQUESTS_S, SILENT_S
 from telemetry.metrics import Metrics
 from tests.integration.delivery.in_between import in_between
-from tests.integration.transcribe.conftest import SECRET
-from tests.integration.transcribe.link_client import Peer, dial
 from tests.integration.transcribe.outcome import events_of, log_of, put_header, request
 
 
@@ -120,7 +120,7 @@ class Process:
     sweeper: Sweeper
     metrics: Metrics
     lines: list[str]
-    ingest: Peer
+    link: Link
     clock: list[float]
 
     def counted(self, metric: Metric) -> bool:
@@ -135,6 +135,23 @@ class Process:
         """Twice: as a process that has looked for long enough."""
         await self.sweep_at(0.0)
         await self.sweep_at(SILENT_S)
+
+
+@asynccontextmanager
+async def linked(sessions: Sessions) -> AsyncGenerator[Link]:
+    """A link to an ingest; no heartbeat ends it, however slow the machine is."""
+    met: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
+
+    async def attend(connection: ServerConnection) -> None:
+        link = Link(connection, "test", 1)
+        sessions.greet(link)
+        met.set_result(link)
+        await connection.wait_closed()
+
+    async with serve(attend, "127.0.0.1", 0, ping_interval=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}", ping_interval=None, proxy=None):
+            yield await met
 
 
 @asynccontextmanager
@@ -169,11 +186,8 @@ async def process(stack: Resources, name: str, max_sessions: int = 9) -> AsyncGe
         dead = SqsDeadRequests(sqs, stack.session_requests_url, stack.session_requests_dlq_url, held_s=1)
         clock = [0.0]
         sweeper = Sweeper(store, dead, sessions, metrics, process=name, clock=lambda: clock[0])
-        async with (
-            LinkServer(sessions, lambda: [SECRET], name).listening("127.0.0.1", 0) as port,
-            dial(port, SECRET) as ingest,
-        ):
-            yield Process(store, sessions, sweeper, metrics, lines, ingest, clock)
+        async with linked(sessions) as link:
+            yield Process(store, sessions, sweeper, metrics, lines, link, clock)
         for task in lasting:
             task.cancel()
 
@@ -282,9 +296,9 @@ async def test_while_sessions_are_turned_away_for_want_of_room_none_counts_as_ab
     opened_long_ago(aws, stack, "turned-away")
     async with process(stack, "full", max_sessions=0) as full:
         for handle in range(1, 4):
-            refused = await full.ingest.open(handle, request("turned-away"))
-            assert isinstance(refused, Refused)
-            assert refused.refusal is Refusal.FULL
+            frame = Open(handle=handle, request=request("turned-away"), message_id="m", receipt_handle="r")
+            full.sessions.open(full.link, frame)
+            assert not full.sessions.serves(frame.request.session_id)
             await full.sweep_at(handle * SILENT_S)
         assert [record.type for record in log_of(aws, stack, "turned-away")] == ["opened"]
         await full.sweep_at(4 * SILENT_S)
@@ -297,10 +311,7 @@ async def test_a_process_that_no_ingest_can_ask_gives_up_no_session(
 ) -> None:
     opened_long_ago(aws, stack, "unasked")
     async with process(stack, "alone") as alone:
-        await alone.ingest.connection.close()
-        async with asyncio.timeout(20):
-            while not alone.sessions.requests_wait():
-                await alone.store.probe()
+        alone.sessions.bereave(alone.link)
         await alone.sweep()
     assert [record.type for record in log_of(aws, stack, "unasked")] == ["opened"]
 
