@@ -22,7 +22,7 @@ demo: setup  ## play two sample calls and watch them become words (own audio: AU
 test: setup  ## run every test: unit, integration, system (some of them: ARGS="-k timeline")
 	@$(python) -m pytest $(ARGS)
 
-test-slow: setup  ## run the tests that need a machine to themselves: disturbed calls, dead endpoints
+test-slow: setup  ## run the tests that need a machine to themselves: dead endpoints, two releases
 	@$(python) -m pytest -m slow $(ARGS)
 
 chaos: setup  ## kill, freeze and cut what serves 100 calls, 30 rounds (CALLS=20 ROUNDS=2 SEED=7)

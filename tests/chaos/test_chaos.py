@@ -12,7 +12,6 @@ EVERY_S = 3
 TIMEOUT_S = 300
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(TIMEOUT_S)
 async def test_no_word_is_lost_or_told_twice_whatever_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
