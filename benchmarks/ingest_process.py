@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import uvloop
@@ -46,7 +46,7 @@ class Queue:
         requests, self._requests = self._requests[:room], self._requests[room:]
         return requests
 
-    async def extend(self, requests: Sequence[Request], visibility_s: int) -> None:
+    async def extend(self, requests: Iterable[Request], visibility_s: int) -> None:
         """As `ports.Requests`."""
 
     async def delete(self, request: Request) -> None:

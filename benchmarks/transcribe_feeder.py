@@ -72,7 +72,7 @@ class Call:
             case _:
                 raise RuntimeError(f"not what a call without disturbance is told: {frame.type}")
 
-    def link_lost(self) -> None:
+    def link_lost(self, *, given_up: bool) -> None:
         """As `ports.LinkUser`."""
 
     def play(self, now: float) -> None:

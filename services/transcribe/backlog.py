@@ -32,20 +32,12 @@ class Backlog:
     """The audio of [start, end), but for holes that nobody can fill."""
 
     def __init__(self, position: int) -> None:
-        self._start = position
-        self._end = position
+        self.start = position
+        """Everything from here to `end` can be read again."""
+        self.end = position
+        """Position of the next sample to come."""
         self._pieces: list[Piece] = []
         self._ends: list[int] = []
-
-    @property
-    def start(self) -> int:
-        """Everything from here to `end` can be read again."""
-        return self._start
-
-    @property
-    def end(self) -> int:
-        """Position of the next sample to come."""
-        return self._end
 
     def push(self, piece: Piece) -> None:
         """Takes what follows at `end`; the part that is there already is cut.
@@ -53,34 +45,34 @@ class Backlog:
         Raises:
             ValueError: the piece begins above `end`.
         """
-        if piece.position > self._end:
-            raise ValueError(f"audio at {piece.position} does not follow {self._end}")
+        if piece.position > self.end:
+            raise ValueError(f"audio at {piece.position} does not follow {self.end}")
         end = piece.end
-        if end <= self._end:
+        if end <= self.end:
             return
-        known = self._end - piece.position
-        self._pieces.append(Piece(self._end, piece.pcm[known * STEREO_SAMPLE_BYTES :]) if known else piece)
-        self._end = end
-        self._ends.append(self._end)
+        known = self.end - piece.position
+        self._pieces.append(Piece(self.end, piece.pcm[known * STEREO_SAMPLE_BYTES :]) if known else piece)
+        self.end = end
+        self._ends.append(self.end)
 
     def skip(self, position: int) -> None:
         """There is no audio from `end` to `position`."""
-        self._end = max(self._end, position)
+        self.end = max(self.end, position)
 
     def trim(self, position: int) -> None:
         """Forgets what lies before `position`; whole pieces only, so some of it may stay readable."""
         if self._ends and position >= self._ends[0]:
             gone = bisect_right(self._ends, position)
             del self._pieces[:gone], self._ends[:gone]
-        first_kept = self._pieces[0].position if self._pieces else self._end
-        if first_kept > self._start < position:
-            self._start = min(position, first_kept)
+        first_kept = self._pieces[0].position if self._pieces else self.end
+        if first_kept > self.start < position:
+            self.start = min(position, first_kept)
 
     def reset(self, position: int) -> None:
         """Forgets all; audio from `position` on is to come."""
         self._pieces.clear()
         self._ends.clear()
-        self._start = self._end = position
+        self.start = self.end = position
 
     def read(self, position: int, limit: int, covered: Sequence[int]) -> Piece | None:
         """Up to `limit` samples without a hole, the first at or after `position`; None when there are none.

@@ -39,7 +39,7 @@ from services.transcribe.size import bounded, fits
 from services.transcribe.time_map import is_new_connection
 
 PROGRESS_SAMPLES = 5 * SAMPLE_RATE_HZ
-"""What a successor hears again at most, of audio without words."""
+"""What a successor hears again at most, of audio in which neither side has words."""
 INCOMPLETE = "deepgram_incomplete"
 MAX_EXPLANATION = 1_000
 MAX_OFFSETS = 50
@@ -181,9 +181,7 @@ class Hearing:
             commands += self._note_map(now)
         for hole in self.feed.take_holes(covered):
             self._log_gap(hole)
-        if any(
-            end - written >= PROGRESS_SAMPLES for end, written in zip(covered, self._written, strict=True)
-        ):
+        if min(covered) - min(self._written) >= PROGRESS_SAMPLES:
             self._write(Progress)
         if self.ending is None and self._wanted_ending and self.feed.complete(now.s, covered):
             self.ending = self._wanted_ending

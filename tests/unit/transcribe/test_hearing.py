@@ -86,11 +86,12 @@ def test_the_gates_state_is_logged_when_it_changes() -> None:
     assert append.record.state.segment_uids == ("ab",)
 
 
-def test_silence_is_progress_every_five_seconds() -> None:
+def test_silence_of_both_sides_is_progress_every_five_seconds() -> None:
     driven = Driven().streaming(5.1)
-    assert of(driven.give(DeepgramMessage(1, results(0, 0.0, 4.9))), Append) == []
-    [append] = of(driven.give(DeepgramMessage(1, results(0, 4.9, 0.2))), Append)
-    assert append.record.state.covered_samples == (40_800, 0)
+    assert of(driven.give(DeepgramMessage(1, results(0, 0.0, 5.1))), Append) == []
+    assert of(driven.give(DeepgramMessage(1, results(1, 0.0, 4.9))), Append) == []
+    [append] = of(driven.give(DeepgramMessage(1, results(1, 4.9, 0.2))), Append)
+    assert append.record.state.covered_samples == (40_800, 40_800)
 
 
 def test_what_an_older_connection_still_says_is_ignored() -> None:
