@@ -10,7 +10,8 @@ from services.transcribe.commands import Command, FreeRequest, SendFrame
 from services.transcribe.inputs import Attached
 from services.transcribe.session_log import Refuse
 
-CREDIT_STEP_SAMPLES = SAMPLE_RATE_HZ // 2
+CREDIT_STEP_SAMPLES = 2 * SAMPLE_RATE_HZ
+"""Credit is told so much at once; what is left of the window is longer than a KVS fragment."""
 SILENT_LINK_S = 660.0
 """Without a frame of ingest though it may send: it forgot the session. Longer than it tries to read a broken
 stream."""
