@@ -19,8 +19,8 @@ help:  ## list the targets
 demo: setup  ## play two sample calls and watch them become words (own audio: AUDIO=path/to/stereo.wav; on what Terraform makes: TERRAFORM=1)
 	@exec $(python) -m demo $${TERRAFORM:+--terraform} $${AUDIO:+-- "$$AUDIO"}
 
-test: setup  ## run every test: unit, integration, system (some of them: ARGS="-k timeline")
-	@$(python) -m pytest $(ARGS)
+test: setup  ## run every test: unit, integration, system, two at a time (some of them: ARGS="-k timeline")
+	@$(python) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: setup  ## run the tests that need a machine to themselves: dead endpoints, two releases
 	@$(python) -m pytest -m slow $(ARGS)
