@@ -51,7 +51,7 @@ SESSIONS_FAILED = Metric("SessionsFailed", Unit.COUNT, "sessions that ended with
 RECORDS_UNREADABLE = Metric(
     "RecordsUnreadable",
     Unit.COUNT,
-    "looks at a session whose header or log is of a release that is not known",
+    "looks at a session whose header or log cannot be read or gone on with, such as one of a later release",
 )
 APPENDS_FAILED = Metric(
     "AppendsFailed", Unit.COUNT, "appends that the session store refused or did not answer"
