@@ -183,7 +183,7 @@ class Hearing:
             self._log_gap(hole)
         if min(covered) - min(self._written) >= PROGRESS_SAMPLES:
             self._write(Progress)
-        if self.ending is None and self._wanted_ending and self.feed.complete(now.s, covered):
+        if self._wanted_ending and self.feed.complete(now.s, covered):
             self.ending = self._wanted_ending
         return commands
 

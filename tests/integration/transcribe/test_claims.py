@@ -1,7 +1,6 @@
 """Claims on an emulated DynamoDB, while others write between the look and the append."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from time import time
 
 import pytest
@@ -41,17 +40,18 @@ class Overtaken(DynamoSessionStore):
         return tail
 
 
-@asynccontextmanager
-async def overtaken(stack: Resources, *others: Others) -> AsyncGenerator[Overtaken]:
+async def claimed(
+    aws: AwsEndpoint, stack: Resources, *others: Others, log: Sequence[LogRecord] = ()
+) -> Claimed | Refuse:
+    """A claim of ours of a session with this log, in which `others` write between look and append."""
+    put_header(aws, stack, SESSION)
+    frame = Open(handle=1, request=request(SESSION), message_id="m1", receipt_handle="r")
     async with get_session().create_client("dynamodb") as client:
         store = Overtaken(client, stack.table_name, 30)
+        for record in log:
+            await store.append(record)
         store.others = list(others)
-        yield store
-
-
-async def claimed(store: DynamoSessionStore) -> Claimed | Refuse:
-    frame = Open(handle=1, request=request(SESSION), message_id="m1", receipt_handle="r")
-    return await claim(store, frame, "we", Metrics("test", lambda _: None, stack="test"))
+        return await claim(store, frame, "we", Metrics("test", lambda _: None, stack="test"))
 
 
 def their_claim(tail: tuple[LogRecord, ...], writer: Writer = OTHER_REQUEST, *, ago_ms: int = 0) -> Opened:
@@ -78,9 +78,7 @@ def their_end(tail: tuple[LogRecord, ...]) -> Ended:
 async def test_who_loses_the_race_to_another_request_leaves_the_session_to_it(
     aws: AwsEndpoint, stack: Resources
 ) -> None:
-    put_header(aws, stack, SESSION)
-    async with overtaken(stack, their_claim) as store:
-        refuse = await claimed(store)
+    refuse = await claimed(aws, stack, their_claim)
     assert isinstance(refuse, Refuse)
     assert refuse.refusal is Refusal.ALREADY_SERVED
     [only] = log_of(aws, stack, SESSION)
@@ -90,9 +88,7 @@ async def test_who_loses_the_race_to_another_request_leaves_the_session_to_it(
 async def test_who_loses_the_race_to_one_that_is_dead_looks_again_and_takes_over(
     aws: AwsEndpoint, stack: Resources
 ) -> None:
-    put_header(aws, stack, SESSION)
-    async with overtaken(stack, their_old_claim) as store:
-        ours = await claimed(store)
+    ours = await claimed(aws, stack, their_old_claim)
     assert isinstance(ours, Claimed)
     assert list(ours.tail) == log_of(aws, stack, SESSION)
     theirs, last = ours.tail
@@ -104,11 +100,7 @@ async def test_who_loses_the_race_to_one_that_is_dead_looks_again_and_takes_over
 async def test_a_release_that_lands_after_the_look_is_found_by_the_next(
     aws: AwsEndpoint, stack: Resources
 ) -> None:
-    put_header(aws, stack, SESSION)
-    async with overtaken(stack) as store:
-        await store.append(their_old_claim(()))
-        store.others.append(their_release)
-        ours = await claimed(store)
+    ours = await claimed(aws, stack, their_release, log=[their_old_claim(())])
     assert isinstance(ours, Claimed)
     assert [record.type for record in ours.tail] == ["opened", "progress", "opened"]
     assert isinstance(ours.tail[-1], Opened)
@@ -118,9 +110,7 @@ async def test_a_release_that_lands_after_the_look_is_found_by_the_next(
 async def test_a_session_that_ends_after_the_look_is_announced_and_not_opened(
     aws: AwsEndpoint, stack: Resources
 ) -> None:
-    put_header(aws, stack, SESSION)
-    async with overtaken(stack, their_end) as store:
-        ours = await claimed(store)
+    ours = await claimed(aws, stack, their_end)
     assert isinstance(ours, Claimed)
     assert ours.refuse is not None
     assert ours.refuse.refusal is Refusal.ENDED
@@ -131,9 +121,7 @@ async def test_a_session_that_ends_after_the_look_is_announced_and_not_opened(
 async def test_who_loses_time_after_time_tells_ingest_to_come_back(
     aws: AwsEndpoint, stack: Resources, lost: int
 ) -> None:
-    put_header(aws, stack, SESSION)
-    async with overtaken(stack, *[their_old_claim] * lost) as store:
-        outcome = await claimed(store)
+    outcome = await claimed(aws, stack, *[their_old_claim] * lost)
     writers = [record.state.writer for record in log_of(aws, stack, SESSION)]
     if lost < MAX_LOOKS:
         assert isinstance(outcome, Claimed)

@@ -1,91 +1,36 @@
 """Sessions that nobody holds, on the emulated AWS, with several processes that sweep."""
 
 import asyncio
-import json
-import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import count
 
 import pytest
-from aiobotocore.session import get_session
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection, serve
 
-from contracts.events import SessionFailed
 from contracts.link import Open
-from contracts.metrics import APPENDS_FAILED, RECORDS_UNREADABLE, Metric
+from contracts.metrics import RECORDS_UNREADABLE
 from contracts.model import ContactId, SessionId
 from contracts.session import (
     OPEN_SHARDS,
     ContactSession,
     Ended,
     LogRecord,
-    OpenCause,
     Opened,
     Outcome,
     Progress,
     SessionHeader,
-    SessionState,
-    StoreKey,
     header_key,
     open_session_key,
     record_key,
 )
 from embedded.aws import AwsEndpoint
 from embedded.resources import Resources
-from services.transcribe.adapters.batches import Batches
-from services.transcribe.adapters.dead_requests import SqsDeadRequests
-from services.transcribe.adapters.doors import Door
-from services.transcribe.adapters.event_bus import EventBridgeBus
-from services.transcribe.adapters.intents import Intents
-from services.transcribe.adapters.link import Link
-from services.transcribe.adapters.live_session import Outside
-from services.transcribe.adapters.request_lease import SqsRequestLease
-from services.transcribe.adapters.session_store import DynamoSessionStore
-from services.transcribe.adapters.sessions import MAX_ANNOUNCED, Sessions
-from services.transcribe.adapters.sweeper import Sweeper
-from services.transcribe.adapters.transcript_queue import SqsTranscriptQueue
+from services.transcribe.adapters.sessions import MAX_ANNOUNCED
 from services.transcribe.deepgram_session import Failure
 from services.transcribe.errors import StoreUnavailable
 from services.transcribe.session_log import Writer, failed
-from services.transcribe.sweep import IN_VAIN_S, NO_REQUESTS_S, SILENT_S
-from telemetry.metrics import Metrics
+from services.transcribe.sweep import NO_REQUESTS_S, SILENT_S
 from tests.integration.delivery.in_between import in_between
-from tests.integration.transcribe.outcome import events_of, log_of, put_header, request
-
-
-def now_ms() -> int:
-    return int(time.time() * 1000)
-
-
-def put(aws: AwsEndpoint, stack: Resources, key: StoreKey, body: str) -> None:
-    item = {"pk": {"S": key.pk}, "sk": {"S": key.sk}, "body": {"S": body}}
-    aws.dynamodb().put_item(TableName=stack.table_name, Item=item)
-
-
-def opened_long_ago(aws: AwsEndpoint, stack: Resources, name: str, *, ago_ms: int = 0) -> Opened:
-    """A session with a header, an old entry among the open ones, and an owner of whom nothing more is heard.
-
-    `ago_ms`: what the clock of its owner's host was behind ours when it wrote.
-    """
-    header = put_header(aws, stack, name)
-    entry = ContactSession(
-        contact_id=header.contact_id, session_id=header.session_id, requested_at_ms=header.requested_at_ms
-    )
-    put(aws, stack, open_session_key(entry.session_id, entry.requested_at_ms), entry.model_dump_json())
-    record = Opened(
-        session_id=header.session_id,
-        n=1,
-        written_at_ms=now_ms() - ago_ms,
-        state=SessionState(writer="dead#m", epoch=1, t0_ms=1, covered_samples=(8_000, 16_000)),
-        cause=OpenCause.REQUESTED,
-        request_message_id="m",
-    )
-    put(aws, stack, record_key(header.session_id, 1), record.model_dump_json())
-    return record
+from tests.integration.transcribe.outcome import log_of, put_header, request
+from tests.integration.transcribe.sweeping import failures, now_ms, opened_long_ago, process, put
 
 
 def open_entries(aws: AwsEndpoint, stack: Resources) -> set[str]:
@@ -97,13 +42,6 @@ def open_entries(aws: AwsEndpoint, stack: Resources) -> set[str]:
     }
 
 
-def dies(aws: AwsEndpoint, stack: Resources, name: str, **change: object) -> None:
-    """The session's request is in the dead-letter queue."""
-    detail = request(name).model_copy(update=change).model_dump(mode="json")
-    envelope = {"detail-type": "Session Requested", "detail": detail}
-    aws.sqs().send_message(QueueUrl=stack.session_requests_dlq_url, MessageBody=json.dumps(envelope))
-
-
 def beside(name: str) -> str:
     """A session that is listed in the same shard, before `name`."""
     key = open_session_key(SessionId(name), 1)
@@ -111,100 +49,11 @@ def beside(name: str) -> str:
     return next(each for each in others if open_session_key(SessionId(each), 1).pk == key.pk)
 
 
-@dataclass(frozen=True)
-class Process:
-    """What of transcribe takes part in a sweep, and an ingest that is linked to it."""
-
-    store: DynamoSessionStore
-    sessions: Sessions
-    sweeper: Sweeper
-    metrics: Metrics
-    lines: list[str]
-    link: Link
-    clock: list[float]
-
-    def counted(self, metric: Metric) -> bool:
-        self.metrics.flush(0)
-        return any(f'"{metric.name}":' in line for line in self.lines)
-
-    async def sweep_at(self, now_s: float) -> None:
-        self.clock[0] = now_s
-        await self.sweeper.sweep()
-
-    async def sweep(self) -> None:
-        """Twice: as a process that has looked for long enough."""
-        await self.sweep_at(0.0)
-        await self.sweep_at(SILENT_S)
-
-
-@asynccontextmanager
-async def linked(sessions: Sessions) -> AsyncGenerator[Link]:
-    """A link to an ingest; no heartbeat ends it, however slow the machine is."""
-    met: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
-
-    async def attend(connection: ServerConnection) -> None:
-        link = Link(connection, "test", 1)
-        sessions.greet(link)
-        met.set_result(link)
-        await connection.wait_closed()
-
-    async with serve(attend, "127.0.0.1", 0, ping_interval=None) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        async with connect(f"ws://127.0.0.1:{port}", ping_interval=None, proxy=None):
-            yield await met
-
-
-@asynccontextmanager
-async def process(stack: Resources, name: str, max_sessions: int = 9) -> AsyncGenerator[Process]:
-    aws = get_session()
-    async with (
-        aws.create_client("dynamodb") as dynamodb,
-        aws.create_client("sqs") as sqs,
-        aws.create_client("events") as events,
-        asyncio.TaskGroup() as tasks,
-    ):
-        store = DynamoSessionStore(dynamodb, stack.table_name, 30)
-        lines: list[str] = []
-        metrics = Metrics(name, lines.append, stack="test")
-        queue = Batches("queue", SqsTranscriptQueue(sqs, stack.transcripts_url).send)
-        bus = Batches("bus", EventBridgeBus(events, stack.bus_name).put)
-        outside = Outside(
-            store=store,
-            queue=queue,
-            bus=bus,
-            lease=SqsRequestLease(sqs, stack.session_requests_url),
-            door=Door(metrics),
-            metrics=metrics,
-            deepgram_api="ws://127.0.0.1:9/",
-            deepgram_api_key="k",
-        )
-        intents = Intents(store)
-        lasting = [tasks.create_task(life) for life in (queue.run(), bus.run(), intents.run())]
-        sessions = Sessions(
-            outside, intents, tasks, process=name, max_sessions=max_sessions, bus_interims=False
-        )
-        dead = SqsDeadRequests(sqs, stack.session_requests_url, stack.session_requests_dlq_url, held_s=1)
-        clock = [0.0]
-        sweeper = Sweeper(store, dead, sessions, metrics, process=name, clock=lambda: clock[0])
-        async with linked(sessions) as link:
-            yield Process(store, sessions, sweeper, metrics, lines, link, clock)
-        for task in lasting:
-            task.cancel()
-
-
 async def until_over(aws: AwsEndpoint, stack: Resources, name: str) -> list[LogRecord]:
     async with asyncio.timeout(20):
         while (log := await asyncio.to_thread(log_of, aws, stack, name))[-1].type != "announced":
             pass
     return log
-
-
-def failures(aws: AwsEndpoint, stack: Resources) -> list[tuple[str, str]]:
-    return [
-        (detail["session_id"], detail["reason"])
-        for kind, detail in events_of(aws, stack)
-        if kind == SessionFailed.detail_type
-    ]
 
 
 async def test_a_session_that_nobody_holds_fails_once_though_several_processes_sweep(
@@ -328,29 +177,6 @@ async def test_an_owner_that_wakes_after_the_sweep_finds_that_it_has_lost(
     assert isinstance(getattr(found, "record", None), Ended)
 
 
-async def test_a_request_that_died_fails_its_session_and_leaves_the_dead_letter_queue(
-    aws: AwsEndpoint, stack: Resources
-) -> None:
-    opened_long_ago(aws, stack, "dead")
-    aws.sqs().send_message(QueueUrl=stack.session_requests_url, MessageBody="another's request")
-    dlq = stack.session_requests_dlq_url
-    dies(aws, stack, "dead")
-    aws.sqs().send_message(QueueUrl=dlq, MessageBody="no request")
-    dies(aws, stack, "odd", occurred_at=datetime(1960, 1, 1, tzinfo=UTC))
-    async with process(stack, "one") as one, process(stack, "two") as two:
-        async with asyncio.timeout(20):
-            while await asyncio.to_thread(kept, aws, dlq) > 2:
-                await asyncio.gather(one.sweep(), two.sweep())
-    assert failures(aws, stack) == [("dead", "request_dead")]
-    assert kept(aws, dlq) == 2, "what is no request is left to an operator"
-
-
-def kept(aws: AwsEndpoint, url: str) -> int:
-    """Messages of a queue, visible or not."""
-    counts = aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
-
-
 async def test_an_end_that_its_owner_could_not_announce_is_announced(
     aws: AwsEndpoint, stack: Resources
 ) -> None:
@@ -441,40 +267,6 @@ async def test_one_session_whose_header_cannot_be_read_keeps_no_other_from_being
         assert one.counted(RECORDS_UNREADABLE)
     assert failures(aws, stack) == [("lost", "abandoned")]
     assert open_entries(aws, stack) == {odd}
-
-
-async def test_a_dead_request_of_a_session_that_cannot_be_read_is_told_when_others_had_their_time(
-    aws: AwsEndpoint, stack: Resources
-) -> None:
-    opened_long_ago(aws, stack, "newer")
-    put(aws, stack, record_key(SessionId("newer"), 2), '{"version":9}')
-    dies(aws, stack, "newer")
-    async with process(stack, "one") as one:
-        async with asyncio.timeout(20):
-            while not one.counted(RECORDS_UNREADABLE):
-                await one.sweep_at(0.0)
-        await one.sweep_at(IN_VAIN_S - 1)
-        assert failures(aws, stack) == []
-        async with asyncio.timeout(20):  # the message is to be had once a second
-            while await asyncio.to_thread(kept, aws, stack.session_requests_dlq_url):
-                await one.sweep_at(IN_VAIN_S)
-    assert failures(aws, stack) == [("newer", "log_unreadable")]
-
-
-async def test_a_dead_request_of_a_session_whose_log_may_not_be_written_is_told_without_it(
-    aws: AwsEndpoint, stack: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened_long_ago(aws, stack, "refused")
-    dies(aws, stack, "refused")
-    async with in_between(aws.url) as between:
-        between.denied = "PutItem"
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", between.url)
-        async with process(stack, "one") as one, asyncio.timeout(40):
-            while await asyncio.to_thread(kept, aws, stack.session_requests_dlq_url):
-                await one.sweep_at(one.clock[0] + 60.0)
-            assert one.counted(APPENDS_FAILED)
-    assert failures(aws, stack) == [("refused", "log_refused")]
-    assert [record.type for record in log_of(aws, stack, "refused")] == ["opened"]
 
 
 @pytest.mark.parametrize(("max_sessions", "expected"), [(2, 2), (500, MAX_ANNOUNCED)])
